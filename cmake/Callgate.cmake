@@ -17,6 +17,11 @@ if(CALLGATE_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CALLGATE_CCACHE}")
 endif()
 
+find_program(CALLGATE_MOLD mold)
+if(CALLGATE_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
@@ -52,13 +57,25 @@ function(callgate_library NAME)
 endfunction()
 
 # callgate_test(NAME SOURCES a.cpp ... LINK targets [LABELS l ...])
-# A Catch2 program; ctest runs it as one test called NAME. Tests that need root skip by exiting with 77.
+# A Catch2 program; ctest runs it as one test called NAME. Labels: unit (the default; built and run again under
+# AddressSanitizer), threads (also under ThreadSanitizer), kernel, integration, qemu. The targets unit_tests and
+# threads_tests build what carries the label. A test that needs root and has it not skips by exiting with 77.
+add_custom_target(unit_tests)
+add_custom_target(threads_tests)
 function(callgate_test NAME)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;LABELS" ${ARGN})
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
   add_executable(${NAME} ${ARG_SOURCES})
   target_link_libraries(${NAME} PRIVATE ${ARG_LINK} callgate::test_main)
   add_test(NAME ${NAME} COMMAND ${NAME})
-  set_tests_properties(${NAME} PROPERTIES SKIP_RETURN_CODE 77 LABELS "${ARG_LABELS}")
+  set_tests_properties(${NAME} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 LABELS "${ARG_LABELS}")
+  foreach(label IN LISTS ARG_LABELS)
+    if(TARGET ${label}_tests)
+      add_dependencies(${label}_tests ${NAME})
+    endif()
+  endforeach()
 endfunction()
 
 # callgate_fuzz(NAME SOURCES a.cpp ... LINK targets): a libFuzzer target; its seeds are in corpus/NAME beside it.

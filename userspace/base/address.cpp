@@ -25,7 +25,8 @@ bool parse_ip(std::string_view text, Address& address) {
 }
 
 Error bad_address(std::string_view text) {
-  return make_error("bad_address", fmt::format("\"{}\" is not an IP address; write 192.0.2.1:80 or [2001:db8::1]:80", text));
+  return make_error("bad_address",
+                    fmt::format("\"{}\" is not an IP address; write 192.0.2.1:80 or [2001:db8::1]:80", text));
 }
 
 }  // namespace

@@ -8,7 +8,8 @@
 
 namespace callgate {
 
-// Nanoseconds of CLOCK_MONOTONIC: for intervals, deadlines and the heartbeat that kernel programs compare with.
+// Nanoseconds of CLOCK_MONOTONIC: for intervals, deadlines and the heartbeat that kernel programs compare
+// with.
 [[nodiscard]] inline std::uint64_t monotonic_ns() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);

@@ -46,7 +46,8 @@ Result<void> sync_parent(const std::string& path) {
   auto parent = std::filesystem::path(path).parent_path();
   if (parent.empty()) parent = ".";
   const Fd directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory || ::fsync(directory.get()) != 0) return system_error(fmt::format("sync {}", parent.string()), errno);
+  if (!directory || ::fsync(directory.get()) != 0)
+    return system_error(fmt::format("sync {}", parent.string()), errno);
   return {};
 }
 
@@ -57,7 +58,8 @@ Result<void> write_new_file(const std::string& path, std::string_view content, m
     return system_error(fmt::format("create {}", path), errno);
   }
   auto written = write_all(file.get(), content, path);
-  if (written && ::fchmod(file.get(), mode) != 0) written = system_error(fmt::format("chmod {}", path), errno);
+  if (written && ::fchmod(file.get(), mode) != 0)
+    written = system_error(fmt::format("chmod {}", path), errno);
   if (written && ::fsync(file.get()) != 0) written = system_error(fmt::format("sync {}", path), errno);
   if (!written) ::unlink(path.c_str());
   return written;
@@ -121,7 +123,8 @@ Result<std::string> read_sealed_memory(int fd, std::size_t size_limit) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) return system_error("fstat", errno);
   const auto size = static_cast<std::size_t>(status.st_size);
-  if (size > size_limit) return make_error("too_large", fmt::format("a snapshot of {} bytes is over the limit", size));
+  if (size > size_limit)
+    return make_error("too_large", fmt::format("a snapshot of {} bytes is over the limit", size));
   if (size == 0) return std::string();
   void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (mapped == MAP_FAILED) return system_error("mmap", errno);

@@ -13,7 +13,8 @@ namespace callgate {
 
 // The content of a file of at most `size_limit` bytes.
 [[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t size_limit = 64U << 20U);
-// Replaces a file through a temporary one beside it, both synced: after a crash there is the old or the new content.
+// Replaces a file through a temporary one beside it, both synced: after a crash there is the old or the new
+// content.
 [[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode);
 // Creates a file that must not exist yet (error code "exists" if it does), synced.
 [[nodiscard]] Result<void> create_file(const std::string& path, std::string_view content, mode_t mode);

@@ -1,7 +1,8 @@
 // Ids of sessions and calls: 128 bits, never reused.
 //
-// An id is (generation, thread, counter). Every launch of a callgate-proxy draws a generation that no launch on this
-// node has had before; within it each thread counts on its own. Session and call ids come from the same counter.
+// An id is (generation, thread, counter). Every launch of a callgate-proxy draws a generation that no launch
+// on this node has had before; within it each thread counts on its own. Session and call ids come from the
+// same counter.
 #pragma once
 
 #include <compare>

@@ -3,8 +3,8 @@
 //   log_info("session_closed", {{"session", to_string(id)}, {"calls", "3"}});
 //   -> 2026-01-31T23:59:59.123Z info session_closed session=0000... calls=3
 //
-// Values are quoted and escaped where needed, so a line is always one line. Payloads, keys and secrets are never
-// logged. Any thread may log.
+// Values are quoted and escaped where needed, so a line is always one line. Payloads, keys and secrets are
+// never logged. Any thread may log.
 #pragma once
 
 #include <initializer_list>
@@ -18,7 +18,8 @@ enum class LogLevel { debug, info, warning, error };
 
 using LogField = std::pair<std::string_view, std::string>;
 
-// Sends log lines of at least `level` to standard error, each marked with the program's name. Call once, at start.
+// Sends log lines of at least `level` to standard error, each marked with the program's name. Call once, at
+// start.
 void start_log(std::string_view program, LogLevel level);
 
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields);

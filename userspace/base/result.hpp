@@ -4,11 +4,12 @@
 // Codes are lower snake case and appear in records, problem details and --json output; they are never reused.
 #pragma once
 
-#include <boost/system/result.hpp>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <boost/system/result.hpp>
 
 namespace callgate {
 
@@ -22,6 +23,12 @@ struct Error {
 
 // Error{code, message} of an errno value: `what` names the operation that failed.
 [[nodiscard]] Error system_error(std::string_view what, int error_number);
+
+// "code: message".
+template <typename Char, typename Traits>
+std::basic_ostream<Char, Traits>& operator<<(std::basic_ostream<Char, Traits>& stream, const Error& error) {
+  return stream << error.code.c_str() << ": " << error.message.c_str();
+}
 
 class ErrorException : public std::runtime_error {
  public:
@@ -46,8 +53,9 @@ using Result = boost::system::result<T, Error>;
 
 }  // namespace callgate
 
-// Evaluates an expression of type Result<void>; returns its error from the enclosing function if there is one.
-#define CALLGATE_TRY(expression)                                                          \
-  do {                                                                                    \
+// Evaluates an expression of type Result<void>; returns its error from the enclosing function if there is
+// one.
+#define CALLGATE_TRY(expression)                                                                     \
+  do {                                                                                               \
     if (auto callgate_outcome_ = (expression); !callgate_outcome_) return callgate_outcome_.error(); \
   } while (false)
