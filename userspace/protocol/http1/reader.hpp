@@ -1,23 +1,25 @@
 // HTTP/1.0 and 1.1 messages (RFC 9110, RFC 9112): bytes in, events out. Pure: no I/O, clock, log or global.
 //
-// A reader does not buffer: the caller keeps received bytes contiguous, calls step() on them, and drops as many from the
-// front as step() consumed. Framing that two readers could understand differently is an error, never a guess.
+// A reader does not buffer: the caller keeps received bytes contiguous, calls step() on them, and drops as
+// many from the front as step() consumed. Framing that two readers could understand differently is an error,
+// never a guess. Every code that a message can be refused with is in problems.hpp. A reader belongs to one
+// thread at a time.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <memory>
 #include <string_view>
 #include <vector>
 
 namespace callgate::http1 {
 
 struct Limits {
-  std::size_t head_bytes = 64U << 10U;       // start line and fields, including line ends
+  std::size_t head_bytes = 64U << 10U;  // start line and fields, including line ends
   std::size_t field_count = 128;
   std::size_t trailer_bytes = 16U << 10U;
-  std::size_t chunk_line_bytes = 256;        // a chunk's size with its extensions
-  std::uint64_t body_bytes = ~0ULL;          // content, after chunked decoding
+  std::size_t chunk_line_bytes = 256;  // a chunk's size with its extensions
+  std::uint64_t body_bytes = ~0ULL;    // content, after chunked decoding
 };
 
 struct Field {
@@ -29,24 +31,29 @@ enum class Framing : std::uint8_t { none, length, chunked, until_close };
 
 // Views point into the bytes given to the step() that returned Event::head, and are valid as long as those.
 struct Head {
-  int minor_version = 1;                // HTTP/1.x
-  std::vector<Field> fields;            // in order, hop-by-hop ones included
+  int minor_version = 1;      // HTTP/1.x
+  std::vector<Field> fields;  // in order, hop-by-hop ones included
   Framing framing = Framing::none;
-  std::uint64_t content_length = 0;     // if framing is length
-  bool keep_alive = true;               // what the message says of its connection
-  bool upgrade = false;                 // asks for, or (101) makes, an upgrade
+  std::uint64_t content_length = 0;  // if framing is length
+  bool keep_alive = true;            // what the message says of its connection
+  // A request asks for an upgrade (HTTP/1.1, Connection lists it and Upgrade is there); a response makes one
+  // (101, or 2xx to CONNECT): what follows it on the connection is not HTTP, and a reader refuses it.
+  bool upgrade = false;
 };
 
 struct RequestHead : Head {
   std::string_view method;
-  std::string_view target;     // the request target as sent
-  std::string_view authority;  // host[:port] that the call asserts: from the target if absolute, else Host. Never empty.
-  std::string_view host;       // authority without port; an IPv6 literal without brackets
-  int port = -1;               // of the authority; -1 where it has none
-  std::string_view path;       // of the target, without query, as sent; "*" for OPTIONS *
-  std::string_view query;      // without '?'
+  std::string_view target;  // the request target as sent
+  std::string_view
+      authority;  // host[:port] that the call asserts: from the target if absolute, else Host. Never empty.
+  std::string_view host;  // authority without port and trailing dot; an IPv6 literal without brackets
+  int port = -1;          // of the authority; -1 where it has none
+  // Of the target, without query, as sent; "*" for OPTIONS *, "/" where an absolute target has none, empty
+  // for CONNECT.
+  std::string_view path;
+  std::string_view query;  // without '?'
   bool has_query = false;
-  bool expect_continue = false;
+  bool expect_continue = false;  // "Expect: 100-continue" in HTTP/1.1
 };
 
 struct ResponseHead : Head {
@@ -63,23 +70,31 @@ enum class Event : std::uint8_t {
   invalid,    // error() says why; the reader is of no further use
 };
 
+// Event::need_more consumes nothing. After a head or a piece of body, step() has more to say even without new
+// bytes (Event::end of a message without a body), so it is called until it needs more.
 struct Step {
   Event event = Event::need_more;
   std::size_t consumed = 0;  // bytes to drop from the front of the input
   std::string_view body;     // for Event::body: a view of the input
 };
 
-// What is wrong with a message. `status` is the answer that a server gives to such a request (400, 413, 414, 431, 501, 505).
+// What is wrong with a message. `status` is the answer that a server gives to such a request (400, 413, 414,
+// 417, 431, 501, 505); it says nothing where a response is at fault.
 struct Problem {
   int status = 400;
-  std::string_view code;    // stable: "conflicting_lengths", "bad_chunk_size", "obs_fold", "space_before_colon", ...
+  std::string_view
+      code;  // stable: "conflicting_lengths", "bad_chunk_size", "obs_fold", "space_before_colon", ...
   std::string_view detail;  // a sentence
 };
 
-// Reads the requests of one connection, one after the other.
+// Reads the requests of one connection, one after the other. One empty line before a request is skipped (RFC
+// 9112 2.2).
 class RequestReader {
  public:
   explicit RequestReader(const Limits& limits);
+  RequestReader(RequestReader&&) noexcept;
+  RequestReader& operator=(RequestReader&&) noexcept;
+  ~RequestReader();
   // The next event in `input`. After Event::end the next step begins the next message.
   [[nodiscard]] Step step(std::string_view input);
   // True between two messages, when nothing of the next one has been consumed.
@@ -87,12 +102,21 @@ class RequestReader {
   [[nodiscard]] const RequestHead& head() const;
   [[nodiscard]] const std::vector<Field>& trailers() const;
   [[nodiscard]] const Problem& error() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
-// Reads the responses of one connection. expect() announces each request whose response is to come.
+// Reads the responses of one connection. expect() announces each request whose response is to come; bytes
+// that nobody announced are invalid. Interim responses come as head and end, and leave the expectation in
+// place.
 class ResponseReader {
  public:
   explicit ResponseReader(const Limits& limits);
+  ResponseReader(ResponseReader&&) noexcept;
+  ResponseReader& operator=(ResponseReader&&) noexcept;
+  ~ResponseReader();
   // `request_method` decides whether the response has a body (HEAD, CONNECT).
   void expect(std::string_view request_method);
   [[nodiscard]] Step step(std::string_view input);
@@ -101,6 +125,10 @@ class ResponseReader {
   [[nodiscard]] const ResponseHead& head() const;
   [[nodiscard]] const std::vector<Field>& trailers() const;
   [[nodiscard]] const Problem& error() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace callgate::http1
