@@ -1,10 +1,11 @@
 // The events that a proxy thread writes into its ring: fixed layouts, host byte order, no pointers.
 //
-// An event is an EventHeader followed by its fixed part and then by variable bytes whose lengths the fixed part gives, in
-// the order of the length fields. callgated copies an event out of the ring before it looks at it, and believes nothing:
-// every length is checked against the event's size, every string against its limit.
+// An event is an EventHeader followed by its fixed part and then by variable bytes whose lengths the fixed
+// part gives, in the order of the length fields. callgated copies an event out of the ring before it looks at
+// it, and believes nothing: every length is checked against the event's size, every string against its limit.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -13,22 +14,39 @@
 namespace callgate::record {
 
 enum class EventType : std::uint16_t {
-  padding = 0,          // fills the end of the ring; no content
-  session_opened = 1,   // a flow was accepted
-  call_opened = 2,      // decided, and (if allowed) about to go upstream
-  call_upstream = 3,    // the target proved itself; its certificate
-  payload = 4,          // captured bytes of a call
+  padding = 0,         // fills the end of the ring; no content
+  session_opened = 1,  // a flow was accepted
+  call_opened = 2,     // decided, and (if allowed) about to go upstream
+  call_upstream = 3,   // the target proved itself; its certificate
+  payload = 4,         // captured bytes of a call
   call_closed = 5,
-  session_closed = 6,   // also carries why a flow without any call was refused or failed
+  session_closed = 6,  // also carries why a flow without any call was refused or failed
 };
 
 struct EventHeader {
   std::uint32_t size;  // whole event, header included, a multiple of 8
   EventType type;
-  std::uint16_t reserved;
+  std::uint16_t flags;  // text_truncated
   std::uint64_t time_ns;  // CLOCK_REALTIME
 };
 static_assert(sizeof(EventHeader) == 16);
+
+// A flag of an event: at least one of its texts was longer than its limit and was cut.
+inline constexpr std::uint16_t text_truncated = 1;
+
+// The longest texts, in bytes. A writer cuts what is longer; a reader refuses it.
+inline constexpr std::size_t function_limit = 8192;
+inline constexpr std::size_t host_limit = 256;
+inline constexpr std::size_t policy_limit = 512;
+inline constexpr std::size_t rule_limit = 256;
+inline constexpr std::size_t reason_limit = 1024;
+inline constexpr std::size_t tls_version_limit = 32;
+inline constexpr std::size_t cipher_limit = 64;
+inline constexpr std::size_t subject_limit = 1024;
+inline constexpr std::size_t spiffe_id_limit = 2048;
+inline constexpr std::size_t digest_size = 32;
+inline constexpr std::size_t error_code_limit = 64;
+inline constexpr std::size_t error_detail_limit = 1024;
 
 enum class Direction : std::uint8_t { request = 0, response = 1 };
 enum class PayloadKind : std::uint8_t { head = 0, body = 1, trailers = 2, stream = 3 };
@@ -37,8 +55,8 @@ enum class PayloadKind : std::uint8_t { head = 0, body = 1, trailers = 2, stream
 struct SessionOpened {
   EventHeader header;
   Id session;
-  std::uint64_t workload;        // registry id
-  std::uint64_t process_start;   // ns since boot
+  std::uint64_t workload;       // registry id
+  std::uint64_t process_start;  // ns since boot
   std::uint64_t exe_device;
   std::uint64_t exe_inode;
   std::uint32_t tgid;
@@ -56,10 +74,10 @@ struct CallOpened {
   Id call;
   Id session;
   Verdict verdict;
-  std::uint8_t enforced;       // 0: recorded only
-  std::uint8_t upstream_tls;   // policy::TlsRequirement; 255 where the call goes on untouched
+  std::uint8_t enforced;      // 0: recorded only
+  std::uint8_t upstream_tls;  // policy::TlsRequirement; 255 where the call goes on untouched
   std::uint8_t reserved[3];
-  std::uint16_t port;          // of the target
+  std::uint16_t port;           // of the target
   std::uint16_t function_size;  // "http:POST api.pay.internal/v1/refunds", without the query
   std::uint16_t host_size;
   std::uint16_t policy_size;
@@ -76,10 +94,10 @@ struct CallUpstream {
   std::uint8_t upstream_ip[16];
   std::uint16_t upstream_port;
   std::uint8_t upstream_v6;
-  std::uint8_t tls;        // 1: over TLS
-  std::uint8_t verified;   // 1: the certificate was verified
+  std::uint8_t tls;       // 1: over TLS
+  std::uint8_t verified;  // 1: the certificate was verified
   std::uint8_t resumed;
-  std::uint8_t reused;     // 1: a pooled connection
+  std::uint8_t reused;              // 1: a pooled connection
   std::uint8_t client_certificate;  // 1: ours was sent
   std::uint16_t tls_version_size;
   std::uint16_t cipher_size;
@@ -90,8 +108,9 @@ struct CallUpstream {
   std::uint64_t certificate_not_after;  // seconds since 1970
 };
 
-// Followed by: the bytes. Pieces of a call and direction come in order, without gaps, up to the capture limit. Everything
-// that is hashed passes here: bytes over the limit are not stored, but they count for sizes and digests, so they are sent too.
+// Followed by: the bytes. Pieces of a call and direction come in order, without gaps, up to the capture
+// limit. Everything that is hashed passes here: bytes over the limit are not stored, but they count for sizes
+// and digests, so they are sent too.
 struct Payload {
   EventHeader header;
   Id call;
@@ -102,12 +121,12 @@ struct Payload {
 };
 
 enum class Outcome : std::uint8_t {
-  completed = 0,      // the answer reached the caller whole
-  denied = 1,         // by policy
-  refused = 2,        // before a byte went upstream: bad request, target not proved, limits, recording not possible
-  failed = 3,         // the target failed after the request began to leave
-  caller_aborted = 4, // the caller went away
-  interrupted = 5,    // the agent died while the call was open
+  completed = 0,  // the answer reached the caller whole
+  denied = 1,     // by policy
+  refused = 2,  // before a byte went upstream: bad request, target not proved, limits, recording not possible
+  failed = 3,   // the target failed after the request began to leave
+  caller_aborted = 4,  // the caller went away
+  interrupted = 5,     // the agent died while the call was open
 };
 
 // Followed by: error code, error detail.
@@ -116,10 +135,10 @@ struct CallClosed {
   Id call;
   Outcome outcome;
   std::uint8_t reserved;
-  std::uint16_t status;          // HTTP status that the caller got, 0 if none
+  std::uint16_t status;  // HTTP status that the caller got, 0 if none
   std::uint16_t error_code_size;
   std::uint16_t error_detail_size;
-  std::uint64_t request_body_size;   // content bytes that were seen
+  std::uint64_t request_body_size;  // content bytes that were seen
   std::uint64_t response_body_size;
   // Microseconds since the call was opened; 0 where it did not come to that.
   std::uint32_t connected_us;

@@ -1,16 +1,17 @@
-// A ring of events between one proxy thread and callgated: one writer, one reader, in a file on tmpfs that both map.
+// A ring of events between one proxy thread and callgated: one writer, one reader, in a file on tmpfs.
 //
-// The reader trusts nothing of what it finds: positions are bounded, an event is copied out before it is looked at. The
-// ring outlives both processes: what a dead proxy wrote is still there for the next callgated.
+// The writer maps the file. The reader does not: it reads and writes the file with system calls, so that a
+// hostile writer that truncates the file or scribbles over it causes an error and never a signal. The reader
+// keeps its own position in its own memory, bounds the writer's, and copies an event out before anything
+// looks at it. The ring outlives both processes: what a dead proxy wrote is still there for the next
+// callgated.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/fd.hpp"
@@ -19,23 +20,47 @@
 
 namespace callgate::record {
 
-// Creates the file of a ring: 0600, exclusive, `capacity` bytes of events (a power of two, 64 KiB to 1 GiB), all of its
-// memory allocated. The file's lock (flock) is held as long as anybody has this open file: the sign of a living writer.
-[[nodiscard]] Result<Fd> create_ring(const std::string& path, std::size_t capacity);
+// The largest event, header included. Rings of less than twice this capacity hold events of half their
+// capacity.
+inline constexpr std::size_t max_event_size = 256U << 10U;
+
+// Whose events a ring holds: ids of sessions and calls in it carry the same generation and thread.
+struct RingOwner {
+  std::uint32_t generation = 0;
+  std::uint32_t thread = 0;
+
+  auto operator<=>(const RingOwner&) const = default;
+};
+
+// Creates the file of a ring: 0600, exclusive, `capacity` bytes of events (a power of two, 64 KiB to 1 GiB),
+// all of its memory allocated. The file's lock (flock) is held as long as anybody has this open file: the
+// sign of a living writer. Errors: exists, bad_capacity, system errors.
+[[nodiscard]] Result<Fd> create_ring(const std::string& path, std::size_t capacity, RingOwner owner);
+
+// Whether nobody holds the lock of the ring that `fd` (an open file of the caller's own, not one from
+// create_ring) refers to.
+[[nodiscard]] Result<bool> ring_abandoned(int fd);
 
 // The writing end. Belongs to one thread. Never blocks.
 class RingWriter {
  public:
+  // Maps the ring; `fd` stays the caller's (who keeps it open: it holds the lock). Error ring_corrupt where
+  // it is no ring.
   [[nodiscard]] static Result<RingWriter> map(int fd);
 
-  // Space for an event of `size` bytes (header included), or nullptr while the ring is too full. Event sizes are rounded
-  // up to 8. Nothing is visible to the reader before commit().
+  // Space for an event of `size` bytes (header included), or nullptr while the ring is too full or where the
+  // size is over max_event_size() or under a header's. Event sizes are rounded up to 8. Nothing is visible to
+  // the reader before commit().
   [[nodiscard]] std::uint8_t* reserve(std::size_t size);
-  // Publishes the event in the space reserved last.
+  // Publishes the event in the space reserved last, whose header.size (set by the caller) is the rounded
+  // size.
   void commit();
   [[nodiscard]] std::size_t capacity() const;
-  // Bytes that reserve() could give out now, at most half of the capacity.
-  [[nodiscard]] std::size_t free_space() const;
+  [[nodiscard]] std::size_t max_event() const;
+  // Bytes that reserve() could give out now, at most max_event().
+  [[nodiscard]] std::size_t free_space();
+  // Bytes that are free in all, which may take several events to use.
+  [[nodiscard]] std::size_t room();
   // What the reader has on disk, in bytes of the ring's history (for durability `synced`).
   [[nodiscard]] std::uint64_t synced_position() const;
   [[nodiscard]] std::uint64_t written_position() const;
@@ -50,26 +75,44 @@ class RingWriter {
   std::unique_ptr<Mapping> mapping_;
 };
 
-// The reading end, in callgated.
+// The reading end, in callgated. One thread at a time.
 class RingReader {
  public:
-  [[nodiscard]] static Result<RingReader> map(int fd);
+  // `fd`, opened for reading and writing, becomes the reader's. `owner` of the header is only what the file
+  // says.
+  [[nodiscard]] static Result<RingReader> open(Fd fd);
 
-  // Copies whole events, at most `limit` bytes of them, to the end of `events`; returns how many bytes. A ring whose
-  // positions or sizes make no sense is an error (ring_corrupt): its writer is broken or hostile, and must be ended.
-  [[nodiscard]] Result<std::size_t> read(std::vector<std::uint8_t>& events, std::size_t limit);
+  [[nodiscard]] RingOwner owner() const { return owner_; }
+
+  // Copies as many whole events as there are and as fit into `buffer` (at least max_event_size bytes), and
+  // returns that part of it; padding is left out. A ring whose positions or sizes make no sense is an error
+  // (ring_corrupt): its writer is broken or hostile, and must be ended. What was returned before such an
+  // error stays valid.
+  [[nodiscard]] Result<Bytes> read(std::span<std::uint8_t> buffer);
   // Frees the space of everything read so far, once it is safe in the journal.
-  void release();
-  void set_synced_position(std::uint64_t position);
+  [[nodiscard]] Result<void> release();
+  // Forgets what was read since the last release(): the next read() returns it again.
+  void rewind() { read_ = released_; }
+  // Tells the writer what is on disk.
+  [[nodiscard]] Result<void> set_synced_position(std::uint64_t position);
 
-  RingReader(RingReader&&) noexcept;
-  RingReader& operator=(RingReader&&) noexcept;
-  ~RingReader();
+  // In bytes of the ring's history.
+  [[nodiscard]] std::uint64_t read_position() const { return read_; }
+  // Bytes that the writer has written and nobody has read; 0 where that cannot be known.
+  [[nodiscard]] std::uint64_t lag() const;
+  [[nodiscard]] std::size_t capacity() const { return capacity_; }
 
  private:
-  struct Mapping;
-  explicit RingReader(std::unique_ptr<Mapping> mapping);
-  std::unique_ptr<Mapping> mapping_;
+  RingReader() = default;
+  [[nodiscard]] Result<std::uint64_t> written() const;
+  [[nodiscard]] Result<void> copy(std::uint64_t position, std::span<std::uint8_t> to) const;
+
+  Fd fd_;
+  RingOwner owner_;
+  std::size_t capacity_ = 0;
+  std::uint64_t released_ = 0;
+  std::uint64_t read_ = 0;
+  std::uint64_t inconsistent_since_ns_ = 0;
 };
 
 }  // namespace callgate::record

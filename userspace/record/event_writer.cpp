@@ -1,0 +1,119 @@
+#include "record/event_writer.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace callgate::record {
+namespace {
+
+constexpr std::size_t smallest_piece = 4096;
+constexpr std::size_t largest_piece = 64U << 10U;
+
+// Cuts `text` to `limit` bytes, at the start of a UTF-8 sequence, and says in the header that it did.
+std::string_view cut(std::string_view text, std::size_t limit, EventHeader& header) {
+  if (text.size() <= limit) return text;
+  header.flags |= text_truncated;
+  std::size_t size = limit;
+  while (size > limit - 4 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
+  return text.substr(0, size);
+}
+
+// Cuts `text`, notes its size in the event, and returns it.
+std::string_view fit(std::string_view text, std::size_t limit, EventHeader& header, std::uint16_t& size) {
+  const std::string_view fitted = cut(text, limit, header);
+  size = static_cast<std::uint16_t>(fitted.size());
+  return fitted;
+}
+
+template <typename Event, typename... Parts>
+bool write(RingWriter& ring, Event& event, EventType type, const Parts&... parts) {
+  const std::size_t content = sizeof(Event) + (std::size_t{0} + ... + parts.size());
+  const std::size_t size = (content + 7U) & ~std::size_t{7};
+  std::uint8_t* place = ring.reserve(size);
+  if (place == nullptr) return false;
+  event.header.size = static_cast<std::uint32_t>(size);
+  event.header.type = type;
+  std::memcpy(place, &event, sizeof(Event));
+  std::uint8_t* next = place + sizeof(Event);
+  const auto append = [&next](const auto& part) {
+    if (!part.empty()) std::memcpy(next, part.data(), part.size());
+    next += part.size();
+  };
+  (append(parts), ...);
+  std::memset(next, 0, size - content);
+  ring.commit();
+  return true;
+}
+
+}  // namespace
+
+EventWriter::EventWriter(RingWriter& ring)
+    : ring_(ring), headroom_(std::min<std::size_t>(ring.capacity() / 8, 256U << 10U)) {}
+
+bool EventWriter::has_room(std::size_t payload) {
+  constexpr std::size_t largest_opening = sizeof(CallOpened) + function_limit + host_limit + policy_limit + rule_limit +
+                                          reason_limit;
+  return ring_.room() >= headroom_ + largest_opening + payload;
+}
+
+bool EventWriter::session_opened(SessionOpened event) {
+  if (!has_room()) return false;
+  event.header.flags = 0;
+  return write(ring_, event, EventType::session_opened);
+}
+
+bool EventWriter::call_opened(CallOpened event, const CallOpenedText& text) {
+  if (!has_room()) return false;
+  event.header.flags = 0;
+  const auto function = fit(text.function, function_limit, event.header, event.function_size);
+  const auto host = fit(text.host, host_limit, event.header, event.host_size);
+  const auto policy = fit(text.policy, policy_limit, event.header, event.policy_size);
+  const auto rule = fit(text.rule, rule_limit, event.header, event.rule_size);
+  const auto reason = fit(text.reason, reason_limit, event.header, event.reason_size);
+  return write(ring_, event, EventType::call_opened, function, host, policy, rule, reason);
+}
+
+bool EventWriter::call_upstream(CallUpstream event, const CallUpstreamText& text) {
+  event.header.flags = 0;
+  const auto version = fit(text.tls_version, tls_version_limit, event.header, event.tls_version_size);
+  const auto cipher = fit(text.cipher, cipher_limit, event.header, event.cipher_size);
+  const auto subject = fit(text.subject, subject_limit, event.header, event.subject_size);
+  const auto spiffe_id = fit(text.spiffe_id, spiffe_id_limit, event.header, event.spiffe_id_size);
+  const Bytes digest = text.digest.size() == digest_size ? text.digest : Bytes();
+  event.digest_size = static_cast<std::uint16_t>(digest.size());
+  return write(ring_, event, EventType::call_upstream, version, cipher, subject, spiffe_id, digest);
+}
+
+std::size_t EventWriter::payload(Payload event, Bytes bytes) {
+  std::size_t taken = 0;
+  event.header.flags = 0;
+  while (taken < bytes.size()) {
+    const std::size_t room = ring_.room();
+    const std::size_t left = bytes.size() - taken;
+    if (room < headroom_ + sizeof(Payload) + std::min(left, smallest_piece)) break;
+    // Near the end of the ring a large piece may not fit where a smaller one does.
+    const std::size_t usable = std::min({room - headroom_, ring_.free_space(), largest_piece});
+    if (usable <= sizeof(Payload)) break;
+    const std::size_t piece = std::min(left, usable - sizeof(Payload));
+    event.payload_size = static_cast<std::uint32_t>(piece);
+    if (!write(ring_, event, EventType::payload, bytes.subspan(taken, piece))) break;
+    taken += piece;
+  }
+  return taken;
+}
+
+bool EventWriter::call_closed(CallClosed event, const ErrorText& error) {
+  event.header.flags = 0;
+  const auto code = fit(error.code, error_code_limit, event.header, event.error_code_size);
+  const auto detail = fit(error.detail, error_detail_limit, event.header, event.error_detail_size);
+  return write(ring_, event, EventType::call_closed, code, detail);
+}
+
+bool EventWriter::session_closed(SessionClosed event, const ErrorText& error) {
+  event.header.flags = 0;
+  const auto code = fit(error.code, error_code_limit, event.header, event.error_code_size);
+  const auto detail = fit(error.detail, error_detail_limit, event.header, event.error_detail_size);
+  return write(ring_, event, EventType::session_closed, code, detail);
+}
+
+}  // namespace callgate::record

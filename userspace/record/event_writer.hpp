@@ -1,0 +1,60 @@
+// Writes events with their variable parts into a ring. Fills in sizes and types; cuts texts to their limits.
+//
+// Every method returns without waiting. Where the ring is too full nothing is written: the caller waits (a few ms), slows
+// its peer down, or refuses the call. Events that open something and payload leave a part of the ring free, so that what
+// is open can still be closed.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "record/event.hpp"
+#include "record/ring.hpp"
+
+namespace callgate::record {
+
+struct CallOpenedText {
+  std::string_view function;
+  std::string_view host;
+  std::string_view policy;
+  std::string_view rule;
+  std::string_view reason;
+};
+
+struct CallUpstreamText {
+  std::string_view tls_version;
+  std::string_view cipher;
+  std::string_view subject;
+  std::string_view spiffe_id;
+  Bytes digest;  // SHA-256 of the certificate, 32 bytes or none
+};
+
+struct ErrorText {
+  std::string_view code;
+  std::string_view detail;
+};
+
+// Belongs to the ring's thread; `ring` outlives it. The header's time_ns is the caller's; size, type, flags and the sizes
+// of texts are set here.
+class EventWriter {
+ public:
+  explicit EventWriter(RingWriter& ring);
+
+  [[nodiscard]] bool session_opened(SessionOpened event);
+  [[nodiscard]] bool call_opened(CallOpened event, const CallOpenedText& text);
+  [[nodiscard]] bool call_upstream(CallUpstream event, const CallUpstreamText& text);
+  // Writes as much of `bytes` as there is room for, in several events if need be, and returns how much that was.
+  [[nodiscard]] std::size_t payload(Payload event, Bytes bytes);
+  [[nodiscard]] bool call_closed(CallClosed event, const ErrorText& error);
+  [[nodiscard]] bool session_closed(SessionClosed event, const ErrorText& error);
+
+  // Whether a call could be opened now with about `payload` bytes to follow at once.
+  [[nodiscard]] bool has_room(std::size_t payload = 0);
+
+ private:
+  RingWriter& ring_;
+  std::size_t headroom_;
+};
+
+}  // namespace callgate::record
