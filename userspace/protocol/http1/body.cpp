@@ -136,7 +136,6 @@ void BodyReader::begin_chunk_line(std::size_t offset) {
   state_ = State::chunk_line;
   constexpr std::size_t line_end = 2;
   lines_.begin(offset, std::min(chunk_line_limit_, SIZE_MAX - line_end) + line_end);
-} << 30U ? chunk_line_limit_ + line_end : chunk_line_limit_);
 }
 
 bool BodyReader::read_chunk_line(std::string_view input, Step& out) {
