@@ -21,73 +21,79 @@ struct Caller {
   std::string_view process;
 };
 
-// What is called, at whom. `host` is lower case, an IPv6 literal without brackets; `port` is the flow's.
+// What is called, at whom. `host` without brackets; its case and a trailing dot do not matter; `port` is the
+// flow's.
 struct Call {
   std::string_view host;
   std::uint16_t port = 0;
   std::string_view protocol;  // "http", "tcp", "tls"
   std::string_view method;    // "POST"; for tcp and tls "connect"
-  std::string_view path;      // percent-decoded and normalized path for http, else empty
+  std::string_view path;      // for http what normalize_path (policy/path.hpp) gives, else empty
 };
 
 enum class Verdict : std::uint8_t { allow, deny };
 
-enum class TlsRequirement : std::uint8_t {
-  verified,    // chain and name verified
-  mutual,      // the same, and the target must ask for the client certificate
-  unverified,  // TLS without verification: every call is marked
-  plaintext,   // no TLS: every call is marked
-};
-
-enum class Trust : std::uint8_t { system, bundle };
-
-// How an allowed call reaches its target.
-struct Upstream {
-  TlsRequirement tls = TlsRequirement::verified;
-  Trust trust = Trust::system;
-  bool allow_tls12 = false;
-  std::uint16_t port = 0;  // 0: the flow's own
-  std::string identity;    // SPIFFE ID that the certificate must prove; empty: the host's name instead
-  // plaintext only: the addresses that the target's name stood for when callgated last asked; the flow's must be one.
-  std::vector<Address> resolved;
-
-  bool operator==(const Upstream&) const = default;
-};
-
-struct RecordRequirement {
-  bool payloads = true;               // false: digests and sizes only
-  std::uint64_t payload_limit = ~0ULL;  // bytes a direction, the lower of this and the agent's own limit
-
-  bool operator==(const RecordRequirement&) const = default;
-};
-
 struct Decision {
   Verdict verdict = Verdict::deny;
-  // observe: the verdict is recorded, and the call goes on as if callgate were not there.
+  // false: the verdict is recorded, and the call goes on as if callgate were not there.
   bool enforced = true;
   // Names for people, owned by the engine: "payments" / "shop/payments", "read", "no deletes before eight".
   std::string_view policy;
   std::string_view rule;    // empty where no rule matched
-  std::string_view reason;  // stable code ("denied_by_rule", "no_rule_matches", "no_target_matches", "no_policy",
-                            // "process_unknown") or the rule's own text
-  const Upstream* upstream = nullptr;  // set where allowed; owned by the engine
+  std::string_view reason;  // the rule's own text, or a stable code: "allowed_by_rule", "denied_by_rule",
+                            // "no_rule_matches", "no_target_matches", "no_policy", "process_unknown",
+                            // "conflicting_upstreams"
+  const Upstream* upstream = nullptr;         // set where allowed; owned by the engine
   const RecordRequirement* record = nullptr;  // never null; owned by the engine
 };
 
-enum class Mode : std::uint8_t { observe, enforce };
+// The policies that are in force for one caller: made once per flow, used for each of its calls. It belongs
+// to the engine that made it and must not outlive it; a flow that moves to another engine selects anew, and
+// so does one whose process has become known.
+class Selection {
+ public:
+  // enforce: decisions are enforced.
+  [[nodiscard]] Mode mode() const { return mode_; }
 
+ private:
+  friend class CompiledEngine;
+  struct Entry {
+    std::uint32_t policy = 0;
+    bool certain = false;  // false: selects the caller only if its unknown process turns out to match
+  };
+
+  std::vector<Entry> entries_;  // all of the one mode
+  Mode mode_ = Mode::enforce;
+  bool process_unknown_ = false;  // nothing selects for certain, and the caller's unknown process is why
+};
+
+// Immutable: any number of threads may use one engine at the same time.
 class Engine {
  public:
   virtual ~Engine() = default;
 
-  // Builds the engine for `documents`. `default_mode` is what happens to workloads that no policy selects.
-  [[nodiscard]] static std::unique_ptr<const Engine> compile(std::vector<CallPolicy> documents, Mode default_mode);
+  // Builds the engine for `documents`, which parse_policies made. `default_mode` is what happens to workloads
+  // that no policy selects. `resolved` tells the addresses of plaintext_hosts(); a plaintext target that is
+  // not in it has no address, so no flow to it passes. Throws std::invalid_argument for a document that
+  // parse_policies would not give.
+  [[nodiscard]] static std::unique_ptr<const Engine> compile(std::vector<CallPolicy> documents,
+                                                             Mode default_mode,
+                                                             const std::vector<ResolvedHost>& resolved = {});
 
+  // Allocates nothing, but for a path with parameters (`;`) or empty segments and for upstream requirements
+  // that only several policies together make up.
   [[nodiscard]] virtual Decision decide(const Caller& caller, const Call& call) const = 0;
-  // The mode of a caller's flows, before any call of them is known: enforce if an enforcing policy selects the caller.
-  // A caller whose process is unknown is under every enforcing policy that its workload could be under.
+
+  // decide(select(caller), call) is decide(caller, call), with the work that depends on the caller done once.
+  [[nodiscard]] virtual Selection select(const Caller& caller) const = 0;
+  [[nodiscard]] virtual Decision decide(const Selection& selection, const Call& call) const = 0;
+
+  // The mode of a caller's flows, before any call of them is known: enforce if an enforcing policy selects
+  // the caller. A caller whose process is unknown is under every enforcing policy that its workload could be
+  // under.
   [[nodiscard]] virtual Mode mode(const Caller& caller) const = 0;
-  // The mode of a workload as the kernel programs need it: enforce if any of its processes could be under enforcement.
+  // The mode of a workload as the kernel programs need it: enforce if any of its processes could be under
+  // enforcement.
   [[nodiscard]] virtual Mode workload_mode(std::string_view workload, std::string_view identity) const = 0;
   // True where a decision can depend on Caller::process: the agent then waits for it to be known.
   [[nodiscard]] virtual bool needs_process(std::string_view workload, std::string_view identity) const = 0;

@@ -1,0 +1,198 @@
+#include "policy/fields.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "policy/text_pattern.hpp"
+
+namespace callgate::policy {
+namespace {
+
+constexpr std::size_t most_findings = 50;
+constexpr std::size_t longest_message = 400;
+
+// What a terminal may show: no control characters (a quoted text can hold any), of bounded length, whole
+// characters.
+std::string presentable(std::string_view text) {
+  std::string out(text.substr(0, longest_message));
+  if (out.size() < text.size()) {
+    while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0x80U) != 0)
+      out.pop_back();
+    out += "...";
+  }
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  return out;
+}
+
+// The Levenshtein distance of two short words.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row.back();
+}
+
+// The known word that was probably meant, or an empty one.
+std::string_view nearest(std::string_view written, const std::vector<std::string_view>& known) {
+  constexpr std::size_t longest_word = 40;
+  if (written.size() > longest_word) return {};
+  std::string_view best;
+  std::size_t best_distance = std::max<std::size_t>(written.size() / 3, 1) + 1;
+  for (const auto word : known) {
+    const auto far = equal_ignoring_case(written, word) ? 0 : distance(written, word);
+    if (far < best_distance) {
+      best = word;
+      best_distance = far;
+    }
+  }
+  return best;
+}
+
+std::string in_backticks(const std::vector<std::string_view>& words) {
+  std::string out;
+  for (const auto word : words)
+    out += fmt::format("{}`{}`", out.empty() ? "" : ", ", word);
+  return out;
+}
+
+std::string suggestion(std::string_view written, const std::vector<std::string_view>& known) {
+  const auto meant = nearest(written, known);
+  if (!meant.empty()) return fmt::format("did you mean `{}`?", meant);
+  return fmt::format("known here: {}", in_backticks(known));
+}
+
+bool contains(Names names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+void Findings::add(int line, int column, std::string_view message, std::string_view hint) {
+  if (found_.size() > most_findings) return;
+  if (found_.size() == most_findings) {
+    message = "there are more errors than these";
+    hint = "correct the ones above first";
+  }
+  found_.push_back({Finding::Severity::error, file_, line, column, presentable(message), presentable(hint)});
+}
+
+void Findings::add_unsupported(const YamlNode& at, std::string_view what) {
+  add(at, fmt::format("this build cannot honour `{}` yet", what),
+      "remove it: nothing that a policy asks for is ignored");
+}
+
+Fields::Fields(const YamlNode& node, std::string_view what, Names known, Names later, Findings& findings)
+    : node_(node), what_(what), findings_(findings) {
+  if (is_map()) {
+    check_names(known, later);
+  } else {
+    findings_.add(node, fmt::format("{} must be a map of fields", what_),
+                  fmt::format("its fields are {}", in_backticks(known)));
+  }
+}
+
+void Fields::check_names(Names known, Names later) {
+  for (const auto& key : node_.keys) {
+    if (contains(known, key.text)) continue;
+    if (contains(later, key.text)) {
+      findings_.add_unsupported(key, key.text);
+    } else {
+      findings_.add(key, fmt::format("unknown field `{}` in {}", key.text, what_),
+                    suggestion(key.text, known));
+    }
+  }
+}
+
+const YamlNode* Fields::get(std::string_view name, bool required) {
+  const YamlNode* value = node_.find(name);
+  if (value == nullptr && required && is_map()) {
+    findings_.add(node_, fmt::format("{} lacks `{}`", what_, name), "");
+  }
+  return value;
+}
+
+std::optional<std::string> Fields::text(std::string_view name, bool required) {
+  const YamlNode* value = get(name, required);
+  if (value == nullptr) return std::nullopt;
+  return read_text(*value, fmt::format("`{}`", name), findings_);
+}
+
+std::optional<std::uint16_t> Fields::port(std::string_view name) {
+  const YamlNode* value = get(name, false);
+  if (value == nullptr) return std::nullopt;
+  std::uint16_t number = 0;
+  const char* end = value->text.data() + value->text.size();
+  const auto parsed = std::from_chars(value->text.data(), end, number);
+  const bool is_number =
+      value->kind == YamlNode::Kind::scalar && parsed.ec == std::errc{} && parsed.ptr == end;
+  if (is_number && !value->quoted && number != 0) return number;
+  findings_.add(*value, fmt::format("`{}` must be a number from 1 to 65535", name),
+                value->quoted && is_number ? "write it without quotes" : "");
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> Fields::size(std::string_view name) {
+  const YamlNode* value = get(name, false);
+  if (value == nullptr) return std::nullopt;
+  std::uint64_t number = 0;
+  const char* end = value->text.data() + value->text.size();
+  const auto parsed = std::from_chars(value->text.data(), end, number);
+  const std::string_view unit(parsed.ptr, static_cast<std::size_t>(end - parsed.ptr));
+  unsigned shift = 0;
+  if (unit == "KiB") shift = 10;
+  if (unit == "MiB") shift = 20;
+  if (unit == "GiB") shift = 30;
+  const bool good = value->kind == YamlNode::Kind::scalar && parsed.ec == std::errc{} &&
+                    (unit.empty() || shift != 0) && number != 0 && number <= (~0ULL >> 1U) >> shift;
+  if (good) return number << shift;
+  findings_.add(*value, fmt::format("`{}` must be a number of bytes above 0", name),
+                "write it as 4096, 64KiB, 1MiB or 2GiB");
+  return std::nullopt;
+}
+
+std::span<const YamlNode> Fields::list(std::string_view name) {
+  const YamlNode* value = get(name, false);
+  const auto hint = "name at least one; where everything is meant, write \"*\"";
+  if (value == nullptr) {
+    if (is_map()) findings_.add(node_, fmt::format("{} lacks `{}`", what_, name), hint);
+    return {};
+  }
+  if (value->kind == YamlNode::Kind::sequence && !value->items.empty()) return value->items;
+  if (value->kind == YamlNode::Kind::sequence || value->kind == YamlNode::Kind::null) {
+    findings_.add(*value, fmt::format("`{}` is empty, which selects nothing", name), hint);
+  } else {
+    findings_.add(*value, fmt::format("`{}` must be a list", name),
+                  "begin each element with `- `, or write [a, b]");
+  }
+  return {};
+}
+
+void Fields::refuse_word(std::string_view name, std::string_view written,
+                         const std::vector<std::string_view>& names, Names later) {
+  const YamlNode& at = *node_.find(name);
+  if (contains(later, written)) {
+    findings_.add_unsupported(at, fmt::format("{}: {}", name, written));
+  } else {
+    findings_.add(at, fmt::format("`{}` cannot be `{}`", name, written), suggestion(written, names));
+  }
+}
+
+std::optional<std::string> read_text(const YamlNode& node, std::string_view what, Findings& findings) {
+  if (node.kind == YamlNode::Kind::scalar) return node.text;
+  const auto fault = node.kind == YamlNode::Kind::null ? "is empty" : "must be a text";
+  findings.add(node, fmt::format("{} {}", what, fault), "");
+  return std::nullopt;
+}
+
+}  // namespace callgate::policy
