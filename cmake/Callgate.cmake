@@ -45,6 +45,10 @@ if(CALLGATE_SANITIZE)
   add_compile_options(-fsanitize=${CALLGATE_SANITIZE} -fno-omit-frame-pointer -g1)
   add_link_options(-fsanitize=${CALLGATE_SANITIZE})
 endif()
+if(CALLGATE_FUZZ)
+  # Coverage of everything that a target runs guides libFuzzer; without it inputs are drawn blindly.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 
 # callgate_library(NAME SOURCES a.cpp ... [PUBLIC targets] [PRIVATE targets])
 # A room of userspace/: a static library callgate::NAME. PUBLIC and PRIVATE are the rooms and libraries it may include;
