@@ -20,7 +20,7 @@ struct ThreadBuffers {
 
 namespace {
 
-// Room for four full records, which is what one write() encrypts, and for what a handshake needs.
+// Room for four full records (what one write() encrypts) and for what a handshake needs.
 constexpr std::size_t output_limit = 80U << 10U;
 constexpr std::size_t first_bytes_limit = 80;
 
