@@ -48,7 +48,7 @@ std::string_view nearest(std::string_view written, const std::vector<std::string
   constexpr std::size_t longest_word = 40;
   if (written.size() > longest_word) return {};
   std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(written.size() / 3, 1) + 1;
+  std::size_t best_distance = std::min(written.size(), std::max<std::size_t>(written.size() / 3, 2) + 1);
   for (const auto word : known) {
     const auto far = equal_ignoring_case(written, word) ? 0 : distance(written, word);
     if (far < best_distance) {

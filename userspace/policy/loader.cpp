@@ -20,6 +20,11 @@ constexpr std::size_t most_files = 10'000;
 constexpr std::size_t read_limit = (1U << 20U) + 1;
 constexpr std::size_t version_digits = 12;
 
+bool is_policy_file(std::string_view name) {
+  const bool is_cases = name.ends_with(".cases.yaml") || name.ends_with(".cases.yml");
+  return !name.starts_with('.') && !is_cases && (name.ends_with(".yaml") || name.ends_with(".yml"));
+}
+
 Finding file_finding(std::string file, std::string message, std::string hint) {
   return {Finding::Severity::error, std::move(file), 0, 0, std::move(message), std::move(hint)};
 }
@@ -108,8 +113,7 @@ LoadedPolicies load_directory(const std::string& directory) {
   std::filesystem::directory_iterator entry(directory, error);
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     const auto name = entry->path().filename().string();
-    const bool is_policy = name.ends_with(".yaml") || name.ends_with(".yml");
-    if (is_policy && name.front() != '.') paths.push_back(entry->path().string());
+    if (is_policy_file(name)) paths.push_back(entry->path().string());
   }
   LoadedPolicies failed;
   if (error) {

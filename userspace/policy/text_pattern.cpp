@@ -91,7 +91,8 @@ bool equal_ignoring_case(std::string_view left, std::string_view right) {
 
 CanonicalHost::CanonicalHost(std::string_view host) {
   if (!host.empty() && host.back() == '.') host.remove_suffix(1);
-  if (host.size() > longest_dns_name || host.empty()) return;
+  if (host.empty() || host.size() > longest_dns_name) return;
+  if (host.front() == '.' || host.find("..") != std::string_view::npos) return;
   if (is_digit(host.back()) || host.find(':') != std::string_view::npos) size_ = canonical_ip(host, buffer_);
   if (size_ != 0) return;
   std::transform(host.begin(), host.end(), buffer_.begin(), lower);

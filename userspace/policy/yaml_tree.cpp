@@ -97,6 +97,11 @@ class TreeBuilder : public YAML::EventHandler {
     YamlNode& parent = open_.back();
     const bool is_key = parent.kind == YamlNode::Kind::map && parent.keys.size() == parent.items.size();
     if (!is_key) {
+      if (parent.kind == YamlNode::Kind::map && node.kind == YamlNode::Kind::null) {
+        // The parser says that an empty value is where the next thing begins.
+        node.line = parent.keys.back().line;
+        node.column = parent.keys.back().column;
+      }
       parent.items.push_back(std::move(node));
       return;
     }
@@ -173,8 +178,10 @@ YamlText read_yaml(std::string_view text, std::size_t size_limit) {
     const bool placed = error.mark.line >= 0;
     const bool about_alias =
         error.msg.find("alias") != std::string::npos || error.msg.find("anchor") != std::string::npos;
-    out.faults.push_back({placed ? error.mark.line + 1 : 0, placed ? error.mark.column + 1 : 0,
-                          fmt::format("not valid YAML: {}", error.msg), about_alias ? quote_hint : ""});
+    const std::string message =
+        about_alias ? "aliases and anchors are not allowed" : fmt::format("not valid YAML: {}", error.msg);
+    out.faults.push_back({placed ? error.mark.line + 1 : 0, placed ? error.mark.column + 1 : 0, message,
+                          about_alias ? quote_hint : ""});
   }
   if (!out.faults.empty()) out.documents.clear();
   return out;
