@@ -8,6 +8,6 @@ from .bed import Testbed
 from .capture import Capture
 from .certificates import Certificates
 from .network import Namespace, Network
-from .targets import Nginx, TextServer
+from .targets import Nginx, ScriptedServer, TextServer
 
-__all__ = ["Agent", "Capture", "Certificates", "Namespace", "Network", "Nginx", "Testbed", "TextServer"]
+__all__ = ["Agent", "Capture", "Certificates", "Namespace", "Network", "Nginx", "ScriptedServer", "Testbed", "TextServer"]

@@ -12,7 +12,7 @@ from .capture import Capture
 from .certificates import Certificates
 from .network import Network
 from .processes import run
-from .targets import Nginx, TextServer
+from .targets import Nginx, ScriptedServer, TextServer
 
 
 class Testbed(contextlib.AbstractContextManager):
@@ -79,6 +79,11 @@ class Testbed(contextlib.AbstractContextManager):
 
     def text_server(self, namespace, port, address="0.0.0.0"):
         return self._own(TextServer(namespace, self.directory, port, address))
+
+    def scripted_server(self, namespace, port, names):
+        """A scripted TLS server with a good certificate for `names`."""
+        certificate, key = self.certificates.issue(f"scripted-{port}", names=names)
+        return self._own(ScriptedServer(namespace, self.directory, port, certificate, key))
 
     def capture(self, name, device="any"):
         return self._own(Capture(self.node, self.path(name + ".pcap"), device))

@@ -98,3 +98,22 @@ Server((sys.argv[3], int(sys.argv[1])), Handler).serve_forever()
 
     def close(self):
         end(self.process)
+
+
+class ScriptedServer:
+    """A TLS 1.3 server that answers by path (see scripted.py) and keeps what it is sent, decrypted."""
+
+    def __init__(self, namespace, directory, port, certificate, key):
+        self.received = os.path.join(directory, f"decrypted-{port}")
+        with open(self.received, "wb"):
+            pass
+        script = os.path.join(os.path.dirname(__file__), "scripted.py")
+        self.process = namespace.start("/usr/bin/python3", "-B", script, port, certificate, key, self.received)
+        wait_until(lambda: listening(namespace, port), f"the scripted server on port {port}")
+
+    def bytes_received(self):
+        with open(self.received, "rb") as file:
+            return file.read()
+
+    def close(self):
+        end(self.process)
