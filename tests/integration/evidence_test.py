@@ -1,0 +1,76 @@
+"""Records: one for each call and each refused flow, with payloads up to the limit and an explicit mark beyond it."""
+import secrets
+
+from case import BedCase, main
+
+from testbed.processes import wait_until
+
+
+class Evidence(BedCase):
+    settings = "record:\n  payload_limit: 64KiB\n"
+
+    def shown(self, session):
+        return self.agent.command("sessions", "show", session).stdout
+
+    def newest(self):
+        return self.sessions()["sessions"][0]["session"]
+
+    def test_a_call_is_shown_with_who_what_and_both_bodies(self):
+        mark = secrets.token_hex(8)
+        self.curl("/echo?q=" + mark, "-d", f"request body {mark}")
+        shown = wait_until(lambda: (lambda s: s if mark in s else "")(self.shown(self.newest())), "the record")
+        for part in ("client", "spiffe://callgate.local/", "/usr/bin/curl", "http:POST target.internal/echo", "anything-else",
+                     "TLSv1.3", "target.internal", f"request body {mark}", "completed"):
+            self.assertIn(part, shown)
+
+    def test_a_denied_call_is_recorded_under_the_session_it_was_told(self):
+        import json
+        problem = json.loads(self.curl("/denied").stdout)
+        shown = self.shown(problem["session"])
+        self.assertIn("denied", shown)
+        self.assertIn("not this one", shown)
+
+    def test_a_long_body_is_cut_with_a_mark_and_its_size_is_whole(self):
+        self.curl("/large?size=1000000", "-o", "/dev/null")
+        shown = wait_until(lambda: (lambda s: s if "1000000" in s or "1,000,000" in s else "")(self.shown(self.newest())),
+                           "the record")
+        self.assertIn("truncated", shown.lower())
+
+    def test_the_calls_of_a_connection_are_one_session(self):
+        script = """
+import http.client
+c = http.client.HTTPConnection("target.internal", 8080, timeout=30)
+for i in range(7):
+    c.request("GET", f"/{i}")
+    c.getresponse().read()
+"""
+        self.python(script)
+        wait_until(lambda: self.sessions()["sessions"][0]["calls"] == 7, "a session with seven calls")
+
+    def test_sessions_tail_follows(self):
+        import os
+        import subprocess
+        process = subprocess.Popen([os.path.join(self.bed.binaries, "callgate"), "--socket",
+                                    f"{self.agent.run_dir}/control.sock", "sessions", "tail"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            mark = secrets.token_hex(8)
+            os.set_blocking(process.stdout.fileno(), False)
+            text = ""
+
+            def heard():
+                nonlocal text
+                self.curl("/tail-" + mark)
+                text += process.stdout.read() or ""
+                return mark in text
+
+            wait_until(heard, "a call to be seen by tail")
+        finally:
+            process.terminate()
+            process.wait(10)
+            process.stdout.close()
+            process.stderr.close()
+
+
+if __name__ == "__main__":
+    main()

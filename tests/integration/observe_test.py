@@ -1,0 +1,102 @@
+"""Observe mode decides and records, and changes nothing."""
+from case import BedCase, main
+
+POLICY = """\
+apiVersion: callgate.dev/v1
+kind: CallPolicy
+metadata: {name: watch}
+spec:
+  mode: observe
+  callers: [{workload: client}]
+  targets: [{host: plain.internal, port: 8081}]
+  rules:
+    - {name: read, functions: ["http:GET /allowed"], action: allow}
+"""
+
+SPEAKS_FIRST = """
+import socket, sys
+s = socket.create_server(("0.0.0.0", int(sys.argv[1])))
+while True:
+    c, _ = s.accept()
+    c.sendall(b"220 ready\\r\\n")
+    data = b""
+    while piece := c.recv(65536):
+        data += piece
+    c.sendall(b"you said " + data)
+    c.close()
+"""
+
+TALKS = """
+import socket
+s = socket.create_connection(("plain.internal", 8090), timeout=20)
+greeting = s.recv(100)
+s.sendall(b"\\x00\\xffbinary")
+s.shutdown(socket.SHUT_WR)
+answer = b""
+while piece := s.recv(65536):
+    answer += piece
+print(greeting, answer)
+"""
+
+
+class Observe(BedCase):
+    policies = {"watch.yaml": POLICY}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.names = {"plain.internal": cls.target.address}
+        cls.plain = cls.bed.text_server(cls.target, 8081)
+
+    def last_shown(self):
+        return self.agent.command("sessions", "show", self.sessions()["sessions"][0]["session"]).stdout
+
+    def test_an_allowed_call_goes_out_as_it_was_made(self):
+        answer = self.enrolled(["curl", "-sS", "--max-time", "20", "http://plain.internal:8081/allowed"])
+        self.assertEqual(answer.stdout, "plain\n", answer.stderr)
+        self.assertIn(b"GET /allowed HTTP/1.1\r\nHost: plain.internal:8081\r\n", self.plain.bytes_received())
+
+    def test_what_enforcement_would_refuse_goes_out_and_the_record_says_so(self):
+        answer = self.enrolled(["curl", "-sS", "--max-time", "20", "http://plain.internal:8081/forbidden"])
+        self.assertEqual(answer.stdout, "plain\n", answer.stderr)
+        shown = self.last_shown()
+        self.assertIn("no_rule_matches", shown)
+        self.assertIn("observe", shown.lower())
+
+    def test_bytes_that_no_codec_knows_pass_also_when_the_server_speaks_first(self):
+        server = self.target.start("/usr/bin/python3", "-c", SPEAKS_FIRST, 8090)
+        self.addCleanup(lambda: (server.kill(), server.wait()))
+        from testbed.processes import wait_until
+        from testbed.targets import listening
+        wait_until(lambda: listening(self.target, 8090), "the server that speaks first")
+        answer = self.python(TALKS)
+        self.assertEqual(answer.stdout, "b'220 ready\\r\\n' b'you said \\x00\\xffbinary'\n", answer.stderr)
+        self.assertIn("tcp:connect", self.last_shown())
+
+    def test_malformed_http_passes_untouched(self):
+        script = """
+import socket
+s = socket.create_connection(("plain.internal", 8081), timeout=20)
+s.sendall(b"GET /odd HTTP/1.1\\nHost : x\\r\\n\\r\\n")
+print(s.recv(100))
+"""
+        answer = self.python(script)
+        self.assertIn("200 OK", answer.stdout, answer.stderr)
+        self.assertIn(b"GET /odd HTTP/1.1\nHost : x\r\n\r\n", self.plain.bytes_received())
+
+    def test_without_any_agent_calls_go_out_directly(self):
+        process = self.agent.spawn(self.client, ["sh"], name="client", hosts=self.names, stdin=-1)
+        process.stdin.write("echo up\n")
+        process.stdin.flush()
+        self.assertEqual(process.stdout.readline(), "up\n")
+        self.agent.kill("both")
+        try:
+            out, _ = process.communicate("for i in 1 2 3 4 5 6 7 8 9 10; do curl -s --max-time 5 "
+                                         "http://plain.internal:8081/alone && break; sleep 0.5; done\n", timeout=60)
+            self.assertIn("plain", out)
+        finally:
+            self.agent.start()
+
+
+if __name__ == "__main__":
+    main()
