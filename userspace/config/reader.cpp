@@ -74,7 +74,8 @@ void Reader::read_map(const Node& node, const std::string& name, const std::vect
     return;
   }
   std::set<std::string> seen;
-  for (const auto& [key, value] : node.entries) {
+  for (std::size_t index = 0; index < node.keys.size(); ++index) {
+    const Node& key = node.keys[index];
     if (key.kind != Node::Kind::scalar) {
       fail(key.place, fmt::format("a key must be a name, not {}", kind_name(key.kind)));
       continue;
@@ -90,7 +91,7 @@ void Reader::read_map(const Node& node, const std::string& name, const std::vect
       fail(key.place, fmt::format("`{}` is given twice", joined(name, key.text)), "remove one of them");
     } else {
       // The parser places an empty value behind the line's end.
-      Node placed = value;
+      Node placed = node.values[index];
       if (placed.kind == Node::Kind::null) placed.place = key.place;
       field->read(*this, placed, joined(name, key.text));
     }

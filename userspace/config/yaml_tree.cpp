@@ -1,6 +1,7 @@
 #include "config/yaml_tree.hpp"
 
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
@@ -97,7 +98,8 @@ class Builder : public YAML::EventHandler {
       open.key = std::move(node);
       open.has_key = true;
     } else {
-      open.node.entries.emplace_back(std::move(open.key), std::move(node));
+      open.node.keys.push_back(std::move(open.key));
+      open.node.values.push_back(std::move(node));
       open.has_key = false;
     }
   }

@@ -3,10 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace callgate::config {
@@ -22,9 +20,11 @@ struct Node {
 
   Kind kind = Kind::null;
   Place place;
-  std::string text;                            // of a scalar
-  std::vector<Node> items;                     // of a sequence
-  std::vector<std::pair<Node, Node>> entries;  // of a map, in the order of the file; duplicate keys stay
+  std::string text;         // of a scalar
+  std::vector<Node> items;  // of a sequence
+  // Of a map, in the order of the file, one value for each key; duplicate keys stay.
+  std::vector<Node> keys;
+  std::vector<Node> values;
 };
 
 struct TreeError {
