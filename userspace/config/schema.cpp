@@ -246,7 +246,7 @@ Section top_level(Config& config, Places& places) {
            {"run_dir", noting(places.run_dir, text(config.run_dir, Empty::refused, check_path))},
            {"pin_dir", noting(places.pin_dir, text(config.pin_dir, Empty::refused, check_path))},
            {"cgroup_root", text(config.cgroup_root, Empty::allowed, check_path)},
-           {"policies", text(config.policies_dir, Empty::refused, check_path)},
+           {"policies_dir", text(config.policies_dir, Empty::refused, check_path)},
            {"default_mode",
             choice<Mode>(config.default_mode, {{"observe", Mode::observe}, {"enforce", Mode::enforce}})},
            {"identities", identity_grants(config, places)}}};

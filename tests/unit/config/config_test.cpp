@@ -56,7 +56,7 @@ TEST_CASE("every kind of value is read") {
 run_dir: /a/run
 pin_dir: /sys/fs/bpf/a
 cgroup_root: /sys/fs/cgroup/a
-policies: /a/policies
+policies_dir: /a/policies
 default_mode: enforce
 control: {group: callgate, admins: [alice, 1000]}
 run: {users: ["*"]}
