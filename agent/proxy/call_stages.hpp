@@ -1,0 +1,50 @@
+// What happens to a call between its head and its way to the target: one small type a stage, each with one method. A
+// protocol's machine drives them in order and knows nothing of what is in them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "kernel/flow.hpp"
+#include "policy/engine.hpp"
+#include "protocol/http1/reader.hpp"
+#include "proxy/failure.hpp"
+
+namespace callgate::proxy {
+
+// One HTTP call, as records and policies name it. Its strings are reused from call to call.
+struct NamedCall {
+  std::string host;      // lower case, without brackets
+  std::string path;      // normalized; empty where it could not be
+  std::string function;  // "http:POST api.pay.internal/v1/refunds"
+};
+
+// Says what is called: the function for records, and host and path for policies.
+class NameStage {
+ public:
+  // A failure where the head does not name one target and one path; `call` then holds what could be told.
+  [[nodiscard]] static std::optional<Failure> run(const http1::RequestHead& head, const kernel::Flow& flow, NamedCall& call);
+};
+
+// Refuses what this proxy cannot carry through: connections that would stop being HTTP.
+class CarriageStage {
+ public:
+  [[nodiscard]] static std::optional<Failure> run(const http1::RequestHead& head);
+};
+
+// Asks the policies.
+class DecisionStage {
+ public:
+  [[nodiscard]] static policy::Decision run(const policy::Engine& engine, const policy::Selection& selection,
+                                            const NamedCall& call, std::string_view method, std::uint16_t port);
+};
+
+// Holds a plaintext call to the addresses that its target's name stands for.
+class AddressStage {
+ public:
+  [[nodiscard]] static std::optional<Failure> run(const policy::Upstream& upstream, const kernel::Flow& flow);
+};
+
+}  // namespace callgate::proxy

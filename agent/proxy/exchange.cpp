@@ -1,0 +1,306 @@
+#include "proxy/exchange.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "protocol/http1/writer.hpp"
+
+namespace callgate::proxy {
+namespace {
+
+const policy::RecordRequirement record_everything;
+
+// A call that no policy was asked about.
+policy::Decision undecided(std::string_view reason) {
+  policy::Decision decision;
+  decision.reason = reason;
+  decision.record = &record_everything;
+  return decision;
+}
+
+std::string denial(const policy::Decision& decision, const NamedCall& call) {
+  if (decision.policy.empty()) return fmt::format("no policy allows {}", call.function);
+  if (decision.rule.empty()) return fmt::format("policy {} does not allow {}", decision.policy, call.function);
+  return fmt::format("rule {} of policy {} denies {}", decision.rule, decision.policy, call.function);
+}
+
+// The first word of what is no request, if it could be a method.
+std::string_view method_of(std::string_view raw) {
+  constexpr std::size_t longest = 32;
+  const std::size_t end = std::min(raw.find(' '), longest + 1);
+  if (end == 0 || end > longest || end > raw.size()) return "?";
+  const bool plain = std::all_of(raw.begin(), raw.begin() + static_cast<std::ptrdiff_t>(end),
+                                 [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-'; });
+  return plain ? raw.substr(0, end) : "?";
+}
+
+}  // namespace
+
+Exchange::Exchange(ThreadContext& context)
+    : context_(context), requests_(context.settings.request), responses_(context.settings.response) {}
+
+Exchange::~Exchange() = default;
+
+void Exchange::begin(Session& session, std::string_view raw) {
+  const http1::RequestHead& head = requests_.head();
+  session_ = &session;
+  id_ = context_.ids.next();
+  policy_ = session.policy();
+  raw_head_.assign(raw);
+  method_.assign(head.method);
+  client_minor_ = head.minor_version;
+  keep_alive_ = head.keep_alive;
+  request_framing_ = head.framing;
+  request_known_ = true;
+  append_request_head(request_out_, head);
+  decide(head);
+  end_.opened_at = context_.clock.now();
+  request_moved_ = response_moved_ = flushed_ = end_.opened_at;
+  phase_ = Phase::opening;
+}
+
+void Exchange::head_consumed() {
+  if (request_framing_ != http1::Framing::none) return;
+  // Without a body the end takes no bytes.
+  request_done_ = requests_.step(session_->input().bytes()).event == http1::Event::end;
+}
+
+void Exchange::begin_refused(Session& session, std::string_view raw, const http1::Problem& problem) {
+  session_ = &session;
+  id_ = context_.ids.next();
+  policy_ = session.policy();
+  raw_head_.assign(raw.substr(0, context_.settings.request.head_bytes));
+  method_.assign(method_of(raw));
+  name_.host.clear();
+  name_.function.assign("http:").append(method_).append(" ?");
+  refusal_ = Failure{problem.status, std::string(problem.code), std::string(problem.detail)};
+  refusal_outcome_ = record::Outcome::refused;
+  decision_ = undecided(problem.code);
+  end_.opened_at = context_.clock.now();
+  request_moved_ = response_moved_ = flushed_ = end_.opened_at;
+  phase_ = Phase::opening;
+}
+
+void Exchange::decide(const http1::RequestHead& head) {
+  const kernel::Flow& flow = session_->flow();
+  refusal_outcome_ = record::Outcome::refused;
+  refusal_ = NameStage::run(head, flow, name_);
+  if (refusal_) {
+    // The text is the refusal's, which lives as long as the call.
+    decision_ = undecided(refusal_->code);
+  } else {
+    decision_ = DecisionStage::run(*policy_->engine, session_->selection(), name_, method_, flow.destination.port);
+    if (decision_.verdict != policy::Verdict::allow || decision_.upstream == nullptr) {
+      refusal_ = Failure{403, "denied", denial(decision_, name_)};
+      refusal_outcome_ = record::Outcome::denied;
+    } else {
+      refusal_ = CarriageStage::run(head);
+      if (!refusal_) refusal_ = AddressStage::run(*decision_.upstream, flow);
+    }
+  }
+  payload_limit_ = decision_.record->payloads
+                       ? std::min(decision_.record->payload_limit, context_.settings.payload_bytes)
+                       : 0;
+}
+
+Exchange::Progress Exchange::step() {
+  if (phase_ != Phase::ended && session_->client().broken()) caller_gone();
+  switch (phase_) {
+    case Phase::opening:
+      return open();
+    case Phase::connecting:
+      return connect();
+    case Phase::proved:
+      return record_upstream();
+    case Phase::relaying:
+      return relay();
+    case Phase::flushing:
+      if (flush_client() && session_->client().blocked()) return Progress::waiting;
+      phase_ = Phase::ended;
+      return result_;
+    case Phase::none:
+    case Phase::ended:
+      break;
+  }
+  return result_;
+}
+
+Exchange::Progress Exchange::wait_for_ring() {
+  if (ring_since_ == 0) ring_since_ = context_.clock.now();
+  session_->wait_for(Wait::ring);
+  return Progress::waiting;
+}
+
+Exchange::Progress Exchange::open() {
+  Recorder& recorder = context_.recorder;
+  if (!recorder.has_room(raw_head_.size())) return wait_for_ring();
+  const kernel::Flow& flow = session_->flow();
+  const bool allowed = decision_.verdict == policy::Verdict::allow && decision_.upstream != nullptr;
+  const std::uint8_t tls = allowed ? static_cast<std::uint8_t>(decision_.upstream->tls) : Recorder::untouched;
+  if (!recorder.call_opened(id_, session_->id(), decision_, true, tls, flow.destination.port, payload_limit_,
+                            name_.function, name_.host)) {
+    return wait_for_ring();
+  }
+  ring_since_ = 0;
+  opened_ = true;
+  session_->count_call();
+  if (!recorder.payload(id_, record::Direction::request, record::PayloadKind::head, raw_head_)) {
+    refusal_ = Failure{503, "recording_unavailable", "the call could not be recorded"};
+  }
+  if (refusal_) {
+    answer(*refusal_, refusal_outcome_);
+    return phase_ == Phase::ended ? result_ : Progress::waiting;
+  }
+  ++context_.counters.calls_allowed;
+  start_connecting(true);
+  return step();
+}
+
+void Exchange::start_connecting(bool pooled) {
+  const policy::Upstream& upstream = *decision_.upstream;
+  std::shared_ptr<transport::TlsClient> tls;
+  if (upstream.tls != policy::TlsRequirement::plaintext) {
+    auto client = session_->workload()->tls_client();
+    if (!client) {
+      answer({503, client.error().code, client.error().message}, record::Outcome::refused);
+      return;
+    }
+    tls = std::move(*client);
+  }
+  Address address = session_->flow().destination;
+  if (upstream.port != 0) address.port = upstream.port;
+  session_->bucket =
+      context_.pool.bucket(session_->bucket, session_->workload()->id(), tls, address, upstream, name_.host);
+  if (pooled) upstream_ = context_.pool.take(*session_->bucket, session_->stream_user());
+  if (upstream_ != nullptr) {
+    phase_ = Phase::proved;
+    return;
+  }
+  connector_.start(context_, *session_->workload(), session_->bucket, session_->stream_user());
+  phase_ = Phase::connecting;
+}
+
+Exchange::Progress Exchange::connect() {
+  switch (connector_.step()) {
+    case Connector::Progress::waiting_for_socket:
+      session_->wait_for(Wait::sockets);
+      return Progress::waiting;
+    case Connector::Progress::waiting:
+      return Progress::waiting;
+    case Connector::Progress::ready:
+      end_.connected_at = connector_.connected_at();
+      end_.handshaken_at = connector_.handshaken_at();
+      upstream_ = connector_.take();
+      phase_ = Phase::proved;
+      return record_upstream();
+    case Connector::Progress::failed:
+      break;
+  }
+  if (const UpstreamConnection* shown = connector_.failed_connection(); shown != nullptr && shown->stream->is_tls()) {
+    // What the target showed instead of a proof. Without space for it the refusal says enough.
+    (void)write_upstream_event(*shown);
+  }
+  fail(connector_.failure(), record::Outcome::refused);
+  return phase_ == Phase::ended ? result_ : Progress::waiting;
+}
+
+bool Exchange::write_upstream_event(const UpstreamConnection& connection) {
+  UpstreamFacts facts;
+  facts.address = connection.bucket->address();
+  facts.reused = connection.reused;
+  facts.tls = connection.stream->is_tls();
+  if (facts.tls) facts.facts = &connection.stream->tls_facts();
+  facts.certificate_digest = connection.certificate_digest;
+  return context_.recorder.call_upstream(id_, facts);
+}
+
+Exchange::Progress Exchange::record_upstream() {
+  if (!write_upstream_event(*upstream_)) return wait_for_ring();
+  ring_since_ = 0;
+  if (!expected_) responses_.expect(method_);
+  expected_ = true;
+  request_moved_ = response_moved_ = context_.clock.now();
+  phase_ = Phase::relaying;
+  return relay();
+}
+
+Exchange::Limit Exchange::limit() const {
+  const Settings& settings = context_.settings;
+  if (ring_since_ != 0) return {Due::ring, ring_since_ + settings.record_timeout};
+  switch (phase_) {
+    case Phase::connecting:
+      return {Due::connector, connector_.deadline()};
+    case Phase::flushing:
+      return {Due::caller_reads, flushed_ + settings.stream_timeout};
+    case Phase::relaying:
+      break;
+    default:
+      return {};
+  }
+  if (session_->client().blocked()) return {Due::caller_reads, flushed_ + settings.stream_timeout};
+  if (response_begun_) return {Due::target_sends, response_moved_ + settings.stream_timeout};
+  if (upstream_->stream->blocked()) return {Due::target_reads, request_moved_ + settings.stream_timeout};
+  if (request_done_ || request_stopped_) {
+    return {Due::target_begins, std::max(request_moved_, response_moved_) + settings.response_timeout};
+  }
+  return {Due::caller_sends, request_moved_ + settings.body_timeout};
+}
+
+Nanoseconds Exchange::deadline() const { return limit().at; }
+
+void Exchange::expire() {
+  const Limit reached = limit();
+  if (reached.due == Due::never || reached.at > context_.clock.now()) return;
+  switch (reached.due) {
+    case Due::ring:
+      fail({503, "recording_unavailable", "the call cannot be recorded at present, so it is not made; try again later"},
+           phase_ == Phase::relaying ? record::Outcome::failed : record::Outcome::refused);
+      break;
+    case Due::connector:
+      connector_.expire();
+      fail(connector_.failure(), record::Outcome::refused);
+      break;
+    case Due::caller_reads:
+      abort(record::Outcome::caller_aborted, "stream_timeout", "the caller stopped reading the answer");
+      break;
+    case Due::caller_sends:
+      fail({408, "body_timeout", "the rest of the request's body did not arrive in time"}, record::Outcome::failed);
+      break;
+    case Due::target_reads:
+      fail({504, "stream_timeout", "the target stopped reading the request"}, record::Outcome::failed);
+      break;
+    case Due::target_begins:
+      fail({504, "response_timeout", "the target did not answer in time"}, record::Outcome::failed);
+      break;
+    case Due::target_sends:
+      fail({504, "stream_timeout", "the target stopped in the middle of its answer"}, record::Outcome::failed);
+      break;
+    case Due::never:
+      break;
+  }
+}
+
+void Exchange::clear() {
+  upstream_ = nullptr;
+  connector_.cancel();
+  answer_.clear();
+  policy_ = nullptr;
+  session_ = nullptr;
+  refusal_.reset();
+  ending_ = {};
+  end_ = {};
+  // After anything but a whole message the readers are in the middle of one.
+  if (result_ != Progress::keep || phase_ != Phase::ended) {
+    requests_ = http1::RequestReader(context_.settings.request);
+  }
+  if (expected_) responses_ = http1::ResponseReader(context_.settings.response);
+  request_out_.clear();
+  ring_since_ = 0;
+  phase_ = Phase::none;
+  result_ = Progress::close;
+  keep_alive_ = request_known_ = request_done_ = request_sent_ = request_stopped_ = body_seen_ = false;
+  response_begun_ = response_chunked_ = response_keep_ = announced_close_ = expected_ = opened_ = false;
+}
+
+}  // namespace callgate::proxy

@@ -1,0 +1,15 @@
+// Why a call or a flow was not served: what its caller is told, and what its record says.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace callgate::proxy {
+
+struct Failure {
+  int status = 502;   // HTTP status for the caller
+  std::string code;   // stable, lower snake case
+  std::string detail;
+};
+
+}  // namespace callgate::proxy

@@ -1,0 +1,23 @@
+// What protocol a caller speaks, told by the first bytes of its connection; and how to refuse it in its own terms.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace callgate::proxy {
+
+enum class FirstBytes : std::uint8_t {
+  undecided,  // more bytes are needed
+  http1,      // could be a request line
+  tls,        // a TLS handshake record (RFC 8446 section 5.1)
+  http2,      // the connection preface (RFC 9113 section 3.4)
+  opaque,
+};
+
+[[nodiscard]] FirstBytes classify(std::string_view bytes);
+// What to send before closing; empty where the protocol has no words for it, so that a reset says it.
+[[nodiscard]] std::string_view refusal_bytes(FirstBytes kind);
+// A sentence for the record.
+[[nodiscard]] std::string_view describe(FirstBytes kind);
+
+}  // namespace callgate::proxy

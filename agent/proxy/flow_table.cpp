@@ -1,0 +1,98 @@
+#include "proxy/flow_table.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include "base/log.hpp"
+
+namespace callgate::proxy {
+
+void FlowTable::add(Fd socket) {
+  auto flow = source_.read(socket.get());
+  if (!flow) {
+    // Somebody dialled the gate directly. It has no place in the record, which is of flows; the counter tells.
+    ++context_.counters.flows_without_origin;
+    const linger hard{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+    log_debug("flow_without_origin", {{"code", flow.error().code}});
+    return;
+  }
+  ++context_.counters.flows;
+  auto workload = context_.workloads.find(flow->workload);
+  const bool known = workload != nullptr;
+  const bool full = sessions_.size() >= context_.settings.connections;
+  const auto count = per_workload_.find(flow->workload);
+  const bool workload_full = count != per_workload_.end() && count->second >= context_.settings.connections_per_workload;
+  Session& session = insert(*flow, std::move(workload));
+  if (!known) {
+    session.refuse(std::move(socket), "unknown_workload",
+                   fmt::format("nobody told the proxy of workload {}", flow->workload));
+  } else if (full || workload_full) {
+    session.refuse(std::move(socket), "limit_connections",
+                   full ? "the proxy serves as many connections as its limits allow"
+                        : "the workload has as many connections as its limits allow");
+  } else {
+    session.start(std::move(socket));
+  }
+}
+
+Session& FlowTable::insert(const kernel::Flow& flow, std::shared_ptr<Workload> workload) {
+  ++per_workload_[flow.workload];
+  sessions_.push_back(std::make_unique<Session>(context_, flow, std::move(workload)));
+  sessions_.back()->index = sessions_.size() - 1;
+  return *sessions_.back();
+}
+
+void FlowTable::wake(Wait reason) {
+  for (std::size_t i = 0; i < sessions_.size(); ++i) {
+    if (sessions_[i]->waits_for() == reason) sessions_[i]->step();
+  }
+}
+
+void FlowTable::run() {
+  std::vector<Session*> turn;
+  turn.swap(context_.runnable);
+  for (Session* session : turn) {
+    session->not_runnable();
+    session->step();
+  }
+}
+
+void FlowTable::reap() {
+  for (Session* session : context_.finished) {
+    if (session->runnable()) std::erase(context_.runnable, session);
+    const auto count = per_workload_.find(session->flow().workload);
+    if (--count->second == 0) per_workload_.erase(count);
+    const std::size_t index = session->index;
+    if (index + 1 != sessions_.size()) {
+      std::swap(sessions_[index], sessions_.back());
+      sessions_[index]->index = index;
+    }
+    sessions_.pop_back();
+  }
+  context_.finished.clear();
+}
+
+void FlowTable::sweep() {
+  const Nanoseconds now = context_.clock.now();
+  for (std::size_t i = 0; i < sessions_.size(); ++i) {
+    const Nanoseconds deadline = sessions_[i]->deadline();
+    if (deadline != 0 && deadline <= now) sessions_[i]->expire();
+  }
+}
+
+void FlowTable::drain() {
+  for (std::size_t i = 0; i < sessions_.size(); ++i) sessions_[i]->drain();
+}
+
+void FlowTable::policy_changed() {
+  for (std::size_t i = 0; i < sessions_.size(); ++i) sessions_[i]->policy_changed();
+}
+
+void FlowTable::abandon(std::string_view code, std::string_view detail) {
+  for (std::size_t i = 0; i < sessions_.size(); ++i) sessions_[i]->abandon(code, detail);
+}
+
+}  // namespace callgate::proxy

@@ -1,0 +1,219 @@
+#include "proxy/http_tap.hpp"
+
+#include <algorithm>
+
+namespace callgate::proxy {
+namespace {
+
+// Requests that a caller may have under way on one connection before they count as opaque bytes.
+constexpr std::size_t most_open_calls = 64;
+const policy::RecordRequirement record_everything;
+
+policy::Decision would_refuse(std::string_view reason) {
+  policy::Decision decision;
+  decision.enforced = false;
+  decision.reason = reason;
+  decision.record = &record_everything;
+  return decision;
+}
+
+}  // namespace
+
+HttpTap::HttpTap(Session& session)
+    : session_(session),
+      context_(session.context()),
+      requests_(context_.settings.request),
+      responses_(context_.settings.response) {}
+
+bool HttpTap::idle() const { return !opaque_ && calls_.empty() && from_caller_.empty() && from_target_.empty(); }
+
+void HttpTap::caller_sent(std::string_view bytes) {
+  if (opaque_) {
+    calls_.back().end.request_body_size += bytes.size();
+    payload(calls_.back(), record::Direction::request, record::PayloadKind::stream, bytes);
+    return;
+  }
+  from_caller_.append(bytes);
+  read_requests();
+}
+
+void HttpTap::target_sent(std::string_view bytes) {
+  if (!opaque_) {
+    from_target_.append(bytes);
+    // A target that speaks before it was asked speaks no HTTP.
+    if (calls_.empty()) {
+      become_opaque();
+    } else {
+      read_responses();
+    }
+    return;
+  }
+  Call& call = calls_.back();
+  if (call.end.first_byte_at == 0) call.end.first_byte_at = context_.clock.now();
+  call.end.response_body_size += bytes.size();
+  payload(call, record::Direction::response, record::PayloadKind::stream, bytes);
+}
+
+void HttpTap::target_ended() {
+  if (opaque_ || calls_.empty()) return;
+  if (responses_.close().event != http1::Event::end) return;
+  calls_.front().response_done = true;
+  close_front_if_done();
+}
+
+void HttpTap::read_requests() {
+  std::string_view input = from_caller_;
+  while (!opaque_) {
+    const http1::Step step = requests_.step(input);
+    if (step.event == http1::Event::need_more) break;
+    if (step.event == http1::Event::invalid || (step.event == http1::Event::head && calls_.size() >= most_open_calls)) {
+      from_caller_.erase(0, from_caller_.size() - input.size());
+      become_opaque();
+      return;
+    }
+    if (step.event == http1::Event::head) open_http(input.substr(0, step.consumed));
+    Call& call = calls_.back();
+    if (step.event == http1::Event::body) {
+      call.end.request_body_size += step.body.size();
+      payload(call, record::Direction::request, record::PayloadKind::body, step.body);
+    }
+    input.remove_prefix(step.consumed);
+    if (step.event == http1::Event::end) {
+      call.request_done = true;
+      close_front_if_done();
+    }
+  }
+  from_caller_.erase(0, from_caller_.size() - input.size());
+}
+
+void HttpTap::read_responses() {
+  std::string_view input = from_target_;
+  while (!opaque_ && !calls_.empty()) {
+    Call& call = calls_.front();
+    if (call.response_done) break;
+    if (call.end.first_byte_at == 0) call.end.first_byte_at = context_.clock.now();
+    const http1::Step step = responses_.step(input);
+    if (step.event == http1::Event::need_more) break;
+    bool lost = step.event == http1::Event::invalid;
+    if (step.event == http1::Event::head) {
+      payload(call, record::Direction::response, record::PayloadKind::head, input.substr(0, step.consumed));
+      if (!responses_.head().interim()) call.end.status = responses_.head().status;
+      // What follows is another protocol.
+      lost = responses_.head().upgrade;
+    } else if (step.event == http1::Event::body) {
+      call.end.response_body_size += step.body.size();
+      payload(call, record::Direction::response, record::PayloadKind::body, step.body);
+    }
+    if (!lost || step.event == http1::Event::head) input.remove_prefix(step.consumed);
+    if (lost) {
+      from_target_.erase(0, from_target_.size() - input.size());
+      become_opaque();
+      return;
+    }
+    if (step.event == http1::Event::end && call.end.status != 0) {
+      call.response_done = true;
+      close_front_if_done();
+    }
+  }
+  from_target_.erase(0, from_target_.size() - input.size());
+  if (!opaque_ && calls_.empty() && !from_target_.empty()) become_opaque();
+}
+
+void HttpTap::open_http(std::string_view raw) {
+  const http1::RequestHead& head = requests_.head();
+  session_.refresh();
+  policy::Decision decision;
+  if (const auto failure = NameStage::run(head, session_.flow(), name_)) {
+    open(would_refuse(failure->code), name_.function, name_.host);
+  } else {
+    decision = DecisionStage::run(*session_.policy()->engine, session_.selection(), name_, head.method,
+                                  session_.flow().destination.port);
+    const auto carriage = CarriageStage::run(head);
+    if (carriage && decision.verdict == policy::Verdict::allow) decision = would_refuse(carriage->code);
+    open(decision, name_.function, name_.host);
+  }
+  payload(calls_.back(), record::Direction::request, record::PayloadKind::head, raw);
+  responses_.expect(head.method);
+}
+
+void HttpTap::open(const policy::Decision& decision, std::string_view function, std::string_view host) {
+  Call& call = calls_.emplace_back();
+  call.id = context_.ids.next();
+  call.end.opened_at = context_.clock.now();
+  call.end.connected_at = connected_at_;
+  const std::uint64_t limit = decision.record->payloads
+                                  ? std::min(decision.record->payload_limit, context_.settings.payload_bytes)
+                                  : 0;
+  call.opened = context_.recorder.call_opened(call.id, session_.id(), decision, false, Recorder::untouched,
+                                              session_.flow().destination.port, limit, function, host);
+  if (call.opened) {
+    session_.count_call();
+    ++context_.counters.calls_allowed;
+  } else {
+    gap_ = true;
+  }
+}
+
+void HttpTap::open_opaque() {
+  open(would_refuse("protocol_not_http1"), "tcp:connect", ip_to_string(session_.flow().destination));
+}
+
+void HttpTap::become_opaque() {
+  // Calls whose answers can no longer be told apart.
+  for (Call& call : calls_) {
+    close(call, record::Outcome::completed, "protocol_lost", "the rest of the connection is recorded as opaque bytes");
+  }
+  calls_.clear();
+  opaque_ = true;
+  open_opaque();
+  std::string caller;
+  std::string target;
+  caller.swap(from_caller_);
+  target.swap(from_target_);
+  if (!caller.empty()) caller_sent(caller);
+  if (!target.empty()) target_sent(target);
+}
+
+void HttpTap::payload(Call& call, record::Direction direction, record::PayloadKind kind, std::string_view bytes) {
+  if (!call.opened || call.gap) return;
+  if (context_.recorder.payload(call.id, direction, kind, bytes)) return;
+  call.gap = true;
+  gap_ = true;
+}
+
+void HttpTap::close(Call& call, record::Outcome outcome, std::string_view code, std::string_view detail) {
+  if (!call.opened) return;
+  call.end.outcome = outcome;
+  call.end.code = code;
+  call.end.detail = detail;
+  if (call.gap) {
+    call.end.code = "record_gap";
+    call.end.detail = "the ring of events was full: a part of the call's bytes is not recorded";
+  }
+  if (!context_.recorder.call_closed(call.id, call.end)) gap_ = true;
+}
+
+void HttpTap::close_front_if_done() {
+  while (!calls_.empty() && calls_.front().response_done && calls_.front().request_done) {
+    close(calls_.front(), record::Outcome::completed, {}, {});
+    calls_.pop_front();
+  }
+}
+
+void HttpTap::finish(record::Outcome outcome, std::string_view code, std::string_view detail) {
+  for (Call& call : calls_) {
+    // A call that was answered is complete, however its connection ended; opaque bytes end as their flow does.
+    const bool complete = call.response_done;
+    const bool cut = !opaque_ && !complete && outcome == record::Outcome::completed;
+    if (complete) {
+      close(call, record::Outcome::completed, {}, {});
+    } else if (cut) {
+      close(call, record::Outcome::failed, "upstream_closed", "the connection ended before the answer was complete");
+    } else {
+      close(call, outcome, code, detail);
+    }
+  }
+  calls_.clear();
+}
+
+}  // namespace callgate::proxy

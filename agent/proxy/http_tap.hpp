@@ -1,0 +1,70 @@
+// Listens to a flow that goes on untouched, and records what it can make of it: HTTP/1 calls, or opaque bytes.
+//
+// Recording is all it does: it delays nothing and refuses nothing. What the ring had no space for is a gap, and the record
+// of the call, or else of the flow, says so.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+
+#include "protocol/http1/reader.hpp"
+#include "proxy/call_stages.hpp"
+#include "proxy/recorder.hpp"
+#include "proxy/session.hpp"
+
+namespace callgate::proxy {
+
+class HttpTap {
+ public:
+  explicit HttpTap(Session& session);
+
+  void target_connected(Nanoseconds at) { connected_at_ = at; }
+  // Bytes from the caller and from the target, in their order.
+  void caller_sent(std::string_view bytes);
+  void target_sent(std::string_view bytes);
+  void target_ended();
+  // The flow is over: closes the records of all calls that are open, with this outcome.
+  void finish(record::Outcome outcome, std::string_view code, std::string_view detail);
+
+  // Between two calls.
+  [[nodiscard]] bool idle() const;
+  // Something could not be recorded.
+  [[nodiscard]] bool has_gap() const { return gap_; }
+
+ private:
+  struct Call {
+    Id id;
+    CallEnd end;
+    bool opened = false;  // in the record
+    bool request_done = false;
+    bool response_done = false;
+    bool gap = false;  // payload after this is not recorded: pieces must not hide what is missing between them
+  };
+
+  void open_http(std::string_view raw);
+  void open_opaque();
+  void read_requests();
+  void read_responses();
+  // Everything from here on is one opaque call.
+  void become_opaque();
+  void open(const policy::Decision& decision, std::string_view function, std::string_view host);
+  void payload(Call& call, record::Direction direction, record::PayloadKind kind, std::string_view bytes);
+  void close(Call& call, record::Outcome outcome, std::string_view code, std::string_view detail);
+  void close_front_if_done();
+
+  Session& session_;
+  ThreadContext& context_;
+  http1::RequestReader requests_;
+  http1::ResponseReader responses_;
+  std::string from_caller_;  // not yet read: the beginning of a head or of a chunk
+  std::string from_target_;
+  std::deque<Call> calls_;  // whose answers are not complete, in order
+  NamedCall name_;
+  Nanoseconds connected_at_ = 0;
+  bool opaque_ = false;
+  bool gap_ = false;
+};
+
+}  // namespace callgate::proxy

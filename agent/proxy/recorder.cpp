@@ -1,0 +1,128 @@
+#include "proxy/recorder.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+namespace callgate::proxy {
+namespace {
+
+constexpr std::size_t largest_piece = 64U << 10U;
+
+std::uint32_t microseconds_since(Nanoseconds opened, Nanoseconds at) {
+  if (at == 0 || at < opened) return 0;
+  constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
+  // At least 1: 0 says that it did not happen.
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>((at - opened) / 1000, 1, most));
+}
+
+}  // namespace
+
+Recorder::Recorder(record::RingWriter ring, const Clock& clock)
+    : ring_(std::move(ring)),
+      writer_(ring_),
+      clock_(clock),
+      piece_size_(std::min(largest_piece, ring_.capacity() / 8)) {}
+
+record::EventHeader Recorder::header() const {
+  record::EventHeader header{};
+  header.time_ns = clock_.wall();
+  return header;
+}
+
+bool Recorder::session_opened(const Id& session, const kernel::Flow& flow, bool enforced) {
+  record::SessionOpened event{};
+  event.header = header();
+  event.session = session;
+  event.workload = flow.workload;
+  event.process_start = flow.process_start;
+  event.exe_device = flow.exe_device;
+  event.exe_inode = flow.exe_inode;
+  event.tgid = flow.tgid;
+  event.destination_port = flow.destination.port;
+  event.destination_v6 = flow.destination.v6 ? 1 : 0;
+  event.enforced = enforced ? 1 : 0;
+  std::memcpy(event.destination_ip, flow.destination.ip.data(), sizeof(event.destination_ip));
+  return writer_.session_opened(event);
+}
+
+bool Recorder::call_opened(const Id& call, const Id& session, const policy::Decision& decision, bool enforced,
+                           std::uint8_t tls, std::uint16_t port, std::uint64_t payload_limit,
+                           std::string_view function, std::string_view host) {
+  record::CallOpened event{};
+  event.header = header();
+  event.call = call;
+  event.session = session;
+  event.verdict = decision.verdict == policy::Verdict::allow ? record::Verdict::allow : record::Verdict::deny;
+  event.enforced = enforced ? 1 : 0;
+  event.upstream_tls = tls;
+  event.port = port;
+  event.payload_limit = payload_limit;
+  return writer_.call_opened(event, {function, host, decision.policy, decision.rule, decision.reason});
+}
+
+bool Recorder::call_upstream(const Id& call, const UpstreamFacts& facts) {
+  record::CallUpstream event{};
+  event.header = header();
+  event.call = call;
+  std::memcpy(event.upstream_ip, facts.address.ip.data(), sizeof(event.upstream_ip));
+  event.upstream_port = facts.address.port;
+  event.upstream_v6 = facts.address.v6 ? 1 : 0;
+  event.tls = facts.tls ? 1 : 0;
+  event.reused = facts.reused ? 1 : 0;
+  record::CallUpstreamText text;
+  if (facts.facts != nullptr) {
+    const transport::TlsFacts& tls = *facts.facts;
+    event.verified = tls.verified ? 1 : 0;
+    event.resumed = tls.resumed ? 1 : 0;
+    event.client_certificate = tls.client_certificate_sent ? 1 : 0;
+    text.tls_version = tls.version;
+    text.cipher = tls.cipher;
+    if (tls.peer != nullptr) {
+      text.subject = tls.peer->subject;
+      text.spiffe_id = tls.peer->spiffe_id;
+      event.certificate_not_after = tls.peer->not_after;
+    }
+    text.digest = as_bytes(facts.certificate_digest);
+  }
+  return writer_.call_upstream(event, text);
+}
+
+std::size_t Recorder::payload_part(const Id& call, record::Direction direction, record::PayloadKind kind,
+                                   std::string_view bytes) {
+  record::Payload event{};
+  event.header = header();
+  event.call = call;
+  event.direction = direction;
+  event.kind = kind;
+  return writer_.payload(event, as_bytes(bytes));
+}
+
+bool Recorder::call_closed(const Id& call, const CallEnd& end) {
+  record::CallClosed event{};
+  event.header = header();
+  event.call = call;
+  event.outcome = end.outcome;
+  event.status = static_cast<std::uint16_t>(end.status);
+  event.request_body_size = end.request_body_size;
+  event.response_body_size = end.response_body_size;
+  event.connected_us = microseconds_since(end.opened_at, end.connected_at);
+  event.handshaken_us = microseconds_since(end.opened_at, end.handshaken_at);
+  event.first_byte_us = microseconds_since(end.opened_at, end.first_byte_at);
+  event.total_us = microseconds_since(end.opened_at, clock_.now());
+  return writer_.call_closed(event, {end.code, end.detail});
+}
+
+bool Recorder::session_closed(const Id& session, std::uint64_t received, std::uint64_t sent, std::uint32_t calls,
+                              record::Outcome outcome, std::string_view code, std::string_view detail) {
+  record::SessionClosed event{};
+  event.header = header();
+  event.session = session;
+  event.received = received;
+  event.sent = sent;
+  event.calls = calls;
+  event.outcome = outcome;
+  return writer_.session_closed(event, {code, detail});
+}
+
+}  // namespace callgate::proxy

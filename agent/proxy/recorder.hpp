@@ -1,0 +1,79 @@
+// Writes what happens to flows and calls into the thread's ring.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/ids.hpp"
+#include "kernel/flow.hpp"
+#include "policy/engine.hpp"
+#include "proxy/clock.hpp"
+#include "record/event_writer.hpp"
+#include "transport/tls_client.hpp"
+
+namespace callgate::proxy {
+
+// What is known of the connection that carries a call.
+struct UpstreamFacts {
+  Address address;
+  bool tls = false;
+  bool reused = false;
+  const transport::TlsFacts* facts = nullptr;  // of a TLS connection
+  std::string_view certificate_digest;         // 32 bytes, or none
+};
+
+// What a call came to.
+struct CallEnd {
+  record::Outcome outcome = record::Outcome::completed;
+  int status = 0;  // that the caller got, 0 if none
+  std::string_view code;
+  std::string_view detail;
+  std::uint64_t request_body_size = 0;
+  std::uint64_t response_body_size = 0;
+  // Of CLOCK_MONOTONIC; 0 where it did not come to that.
+  Nanoseconds opened_at = 0;
+  Nanoseconds connected_at = 0;
+  Nanoseconds handshaken_at = 0;
+  Nanoseconds first_byte_at = 0;
+};
+
+// Belongs to one thread. Every method returns false where the ring is too full: nothing was written then, but for
+// payload(), which may have written a part.
+class Recorder {
+ public:
+  Recorder(record::RingWriter ring, const Clock& clock);
+
+  [[nodiscard]] bool session_opened(const Id& session, const kernel::Flow& flow, bool enforced);
+  // `tls`: policy::TlsRequirement, or untouched.
+  [[nodiscard]] bool call_opened(const Id& call, const Id& session, const policy::Decision& decision, bool enforced,
+                                 std::uint8_t tls, std::uint16_t port, std::uint64_t payload_limit,
+                                 std::string_view function, std::string_view host);
+  [[nodiscard]] bool call_upstream(const Id& call, const UpstreamFacts& facts);
+  [[nodiscard]] bool payload(const Id& call, record::Direction direction, record::PayloadKind kind,
+                             std::string_view bytes) {
+    return bytes.empty() || payload_part(call, direction, kind, bytes) == bytes.size();
+  }
+  // How much of `bytes` was written.
+  [[nodiscard]] std::size_t payload_part(const Id& call, record::Direction direction, record::PayloadKind kind,
+                                         std::string_view bytes);
+  [[nodiscard]] bool call_closed(const Id& call, const CallEnd& end);
+  [[nodiscard]] bool session_closed(const Id& session, std::uint64_t received, std::uint64_t sent, std::uint32_t calls,
+                                    record::Outcome outcome, std::string_view code, std::string_view detail);
+
+  // True if `payload` bytes can be recorded at once, and a call be opened before them.
+  [[nodiscard]] bool has_room(std::size_t payload) { return writer_.has_room(payload); }
+  // The most that should be received at once, so that the ring can ever have room for it.
+  [[nodiscard]] std::size_t piece_size() const { return piece_size_; }
+
+  static constexpr std::uint8_t untouched = 255;
+
+ private:
+  [[nodiscard]] record::EventHeader header() const;
+
+  record::RingWriter ring_;
+  record::EventWriter writer_;
+  const Clock& clock_;
+  std::size_t piece_size_;
+};
+
+}  // namespace callgate::proxy
