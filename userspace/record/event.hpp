@@ -26,7 +26,7 @@ enum class EventType : std::uint16_t {
 struct EventHeader {
   std::uint32_t size;  // whole event, header included, a multiple of 8
   EventType type;
-  std::uint16_t flags;  // text_truncated
+  std::uint16_t flags;    // text_truncated
   std::uint64_t time_ns;  // CLOCK_REALTIME
 };
 static_assert(sizeof(EventHeader) == 16);

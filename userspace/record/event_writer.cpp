@@ -14,7 +14,8 @@ std::string_view cut(std::string_view text, std::size_t limit, EventHeader& head
   if (text.size() <= limit) return text;
   header.flags |= text_truncated;
   std::size_t size = limit;
-  while (size > limit - 4 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
+  while (size > limit - 4 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U)
+    --size;
   return text.substr(0, size);
 }
 
@@ -35,7 +36,7 @@ bool write(RingWriter& ring, Event& event, EventType type, const Parts&... parts
   event.header.type = type;
   std::memcpy(place, &event, sizeof(Event));
   std::uint8_t* next = place + sizeof(Event);
-  const auto append = [&next](const auto& part) {
+  [[maybe_unused]] const auto append = [&next](const auto& part) {
     if (!part.empty()) std::memcpy(next, part.data(), part.size());
     next += part.size();
   };
@@ -51,8 +52,8 @@ EventWriter::EventWriter(RingWriter& ring)
     : ring_(ring), headroom_(std::min<std::size_t>(ring.capacity() / 8, 256U << 10U)) {}
 
 bool EventWriter::has_room(std::size_t payload) {
-  constexpr std::size_t largest_opening = sizeof(CallOpened) + function_limit + host_limit + policy_limit + rule_limit +
-                                          reason_limit;
+  constexpr std::size_t largest_opening =
+      sizeof(CallOpened) + function_limit + host_limit + policy_limit + rule_limit + reason_limit;
   return ring_.room() >= headroom_ + largest_opening + payload;
 }
 

@@ -1,8 +1,8 @@
 // Writes events with their variable parts into a ring. Fills in sizes and types; cuts texts to their limits.
 //
-// Every method returns without waiting. Where the ring is too full nothing is written: the caller waits (a few ms), slows
-// its peer down, or refuses the call. Events that open something and payload leave a part of the ring free, so that what
-// is open can still be closed.
+// Every method returns without waiting. Where the ring is too full nothing is written: the caller waits (a
+// few ms), slows its peer down, or refuses the call. Events that open something and payload leave a part of
+// the ring free, so that what is open can still be closed.
 #pragma once
 
 #include <cstddef>
@@ -35,8 +35,8 @@ struct ErrorText {
   std::string_view detail;
 };
 
-// Belongs to the ring's thread; `ring` outlives it. The header's time_ns is the caller's; size, type, flags and the sizes
-// of texts are set here.
+// Belongs to the ring's thread; `ring` outlives it. The header's time_ns is the caller's; size, type, flags
+// and the sizes of texts are set here.
 class EventWriter {
  public:
   explicit EventWriter(RingWriter& ring);
@@ -44,7 +44,8 @@ class EventWriter {
   [[nodiscard]] bool session_opened(SessionOpened event);
   [[nodiscard]] bool call_opened(CallOpened event, const CallOpenedText& text);
   [[nodiscard]] bool call_upstream(CallUpstream event, const CallUpstreamText& text);
-  // Writes as much of `bytes` as there is room for, in several events if need be, and returns how much that was.
+  // Writes as much of `bytes` as there is room for, in several events if need be, and returns how much that
+  // was.
   [[nodiscard]] std::size_t payload(Payload event, Bytes bytes);
   [[nodiscard]] bool call_closed(CallClosed event, const ErrorText& error);
   [[nodiscard]] bool session_closed(SessionClosed event, const ErrorText& error);

@@ -10,8 +10,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.hpp"
 #include "base/fd.hpp"
@@ -36,6 +38,11 @@ struct RingOwner {
 // all of its memory allocated. The file's lock (flock) is held as long as anybody has this open file: the
 // sign of a living writer. Errors: exists, bad_capacity, system errors.
 [[nodiscard]] Result<Fd> create_ring(const std::string& path, std::size_t capacity, RingOwner owner);
+
+// The name of a ring's file, and whose ring a file name says it is (nothing where it is no such name). The
+// directory is callgated's alone, so names can be trusted where the content of a ring cannot.
+[[nodiscard]] std::string ring_name(RingOwner owner);
+[[nodiscard]] std::optional<RingOwner> parse_ring_name(std::string_view name);
 
 // Whether nobody holds the lock of the ring that `fd` (an open file of the caller's own, not one from
 // create_ring) refers to.
@@ -84,6 +91,10 @@ class RingReader {
 
   [[nodiscard]] RingOwner owner() const { return owner_; }
 
+  // Goes on from `position`, which somebody who can be trusted noted, whatever the file says. Error
+  // ring_corrupt where the ring cannot hold that position any more.
+  [[nodiscard]] Result<void> seek(std::uint64_t position);
+
   // Copies as many whole events as there are and as fit into `buffer` (at least max_event_size bytes), and
   // returns that part of it; padding is left out. A ring whose positions or sizes make no sense is an error
   // (ring_corrupt): its writer is broken or hostile, and must be ended. What was returned before such an
@@ -95,6 +106,9 @@ class RingReader {
   void rewind() { read_ = released_; }
   // Tells the writer what is on disk.
   [[nodiscard]] Result<void> set_synced_position(std::uint64_t position);
+
+  // Whether no writer is left (ring_abandoned).
+  [[nodiscard]] Result<bool> abandoned() const { return ring_abandoned(fd_.get()); }
 
   // In bytes of the ring's history.
   [[nodiscard]] std::uint64_t read_position() const { return read_; }

@@ -1,7 +1,8 @@
 // The header page of a ring's file; events follow it.
 //
-// A position is stored as its value and the value's complement: since the reader's side goes through read(2) and write(2),
-// which promise no atomicity, a pair that does not match was caught in the middle of a change and is looked at again.
+// A position is stored as its value and the value's complement: since the reader's side goes through read(2)
+// and write(2), which promise no atomicity, a pair that does not match was caught in the middle of a change
+// and is looked at again.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -14,12 +15,14 @@
 namespace callgate::record {
 namespace {
 
-// A writer that died, or was stopped, between its two stores leaves positions that do not match; one that stays so with a
-// living writer is scribbled over.
+// A writer that died, or was stopped, between its two stores leaves positions that do not match; one that
+// stays so with a living writer is scribbled over.
 constexpr std::uint64_t inconsistent_limit_ns = 10'000'000'000;
 constexpr int position_attempts = 16;
 
-Error corrupt(std::string message) { return make_error("ring_corrupt", std::move(message)); }
+Error corrupt(std::string message) {
+  return make_error("ring_corrupt", std::move(message));
+}
 
 Result<void> read_exactly(int fd, void* to, std::size_t size, std::size_t offset) {
   auto* place = static_cast<std::uint8_t*>(to);
@@ -101,7 +104,8 @@ Result<RingReader> RingReader::open(Fd fd) {
   reader.capacity_ = static_cast<std::size_t>(status.st_size) - ring_header_size;
   RingHeader header{};
   CALLGATE_TRY(read_exactly(fd.get(), &header, sizeof(header), 0));
-  if (header.magic != ring_magic || header.version != ring_version) return corrupt("the file is no ring of this version");
+  if (header.magic != ring_magic || header.version != ring_version)
+    return corrupt("the file is no ring of this version");
   if (header.capacity != reader.capacity_ || !std::has_single_bit(reader.capacity_) ||
       reader.capacity_ < ring_smallest_capacity || reader.capacity_ > ring_largest_capacity) {
     return corrupt("the capacity of the ring does not fit its file");
@@ -114,6 +118,32 @@ Result<RingReader> RingReader::open(Fd fd) {
   reader.released_ = header.released.value;
   reader.read_ = reader.released_;
   return reader;
+}
+
+std::string ring_name(RingOwner owner) {
+  return fmt::format("ring-{}-{}", owner.generation, owner.thread);
+}
+
+std::optional<RingOwner> parse_ring_name(std::string_view name) {
+  constexpr std::string_view prefix = "ring-";
+  if (name.substr(0, prefix.size()) != prefix) return std::nullopt;
+  const char* const end = name.data() + name.size();
+  RingOwner owner;
+  const auto generation = std::from_chars(name.data() + prefix.size(), end, owner.generation);
+  if (generation.ec != std::errc() || generation.ptr == end || *generation.ptr != '-') return std::nullopt;
+  const auto thread = std::from_chars(generation.ptr + 1, end, owner.thread);
+  if (thread.ec != std::errc() || thread.ptr != end || ring_name(owner) != name) return std::nullopt;
+  return owner;
+}
+
+Result<void> RingReader::seek(std::uint64_t position) {
+  released_ = position;
+  read_ = position;
+  if (position % 8 != 0) return corrupt("the ring cannot be read from the position that the journal has");
+  const auto end = written();
+  if (!end && end.error().code != "ring_inconsistent") return end.error();
+  // Once this ring has ended nobody remembers its position but the file.
+  return write_position(fd_.get(), position, offsetof(RingHeader, released));
 }
 
 Result<std::uint64_t> RingReader::written() const {
@@ -136,7 +166,8 @@ Result<void> RingReader::copy(std::uint64_t position, std::span<std::uint8_t> to
 }
 
 Result<Bytes> RingReader::read(std::span<std::uint8_t> buffer) {
-  if (buffer.size() < max_event_size) return make_error("buffer_too_small", "a ring is read with a larger buffer");
+  if (buffer.size() < max_event_size)
+    return make_error("buffer_too_small", "a ring is read with a larger buffer");
   const auto end = written();
   if (!end) {
     if (end.error().code != "ring_inconsistent") return end.error();
@@ -157,10 +188,12 @@ Result<Bytes> RingReader::read(std::span<std::uint8_t> buffer) {
     const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(*end - read_, room));
     if (piece == 0) break;
     CALLGATE_TRY(copy(read_, buffer.subspan(filled, piece)));
-    const Scan scan = scan_events(buffer.subspan(filled, piece), to_end, std::min(capacity_ / 2, max_event_size));
+    const Scan scan =
+        scan_events(buffer.subspan(filled, piece), to_end, std::min(capacity_ / 2, max_event_size));
     filled += scan.events;
     read_ += scan.events;
-    if (scan.damage == nullptr && scan.padding > *end - read_) return corrupt("padding reaches past what was written");
+    if (scan.damage == nullptr && scan.padding > *end - read_)
+      return corrupt("padding reaches past what was written");
     if (scan.damage != nullptr) {
       // What came before the damage is returned first; the next call finds the damage again.
       if (filled > 0) break;

@@ -16,7 +16,9 @@
 namespace callgate::record {
 namespace {
 
-constexpr std::size_t rounded(std::size_t size) { return (size + 7U) & ~std::size_t{7}; }
+constexpr std::size_t rounded(std::size_t size) {
+  return (size + 7U) & ~std::size_t{7};
+}
 
 std::uint64_t load(std::uint64_t& place) {
   return std::atomic_ref<std::uint64_t>(place).load(std::memory_order_acquire);
@@ -27,7 +29,8 @@ void store(std::uint64_t& place, std::uint64_t value) {
 }
 
 bool valid_capacity(std::size_t capacity) {
-  return std::has_single_bit(capacity) && capacity >= ring_smallest_capacity && capacity <= ring_largest_capacity;
+  return std::has_single_bit(capacity) && capacity >= ring_smallest_capacity &&
+         capacity <= ring_largest_capacity;
 }
 
 Result<void> fill_header(int fd, std::size_t capacity, RingOwner owner) {
@@ -50,8 +53,9 @@ Result<void> fill_header(int fd, std::size_t capacity, RingOwner owner) {
 
 Result<Fd> create_ring(const std::string& path, std::size_t capacity, RingOwner owner) {
   if (!valid_capacity(capacity)) {
-    return make_error("bad_capacity",
-                      fmt::format("a ring of {} bytes: choose a power of two from 64 KiB to 1 GiB", capacity));
+    return make_error(
+        "bad_capacity",
+        fmt::format("a ring of {} bytes: choose a power of two from 64 KiB to 1 GiB", capacity));
   }
   Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) {
@@ -61,7 +65,8 @@ Result<Fd> create_ring(const std::string& path, std::size_t capacity, RingOwner 
   Result<void> made;
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     made = system_error(fmt::format("lock {}", path), errno);
-  } else if (const int reason = ::posix_fallocate(file.get(), 0, static_cast<off_t>(ring_header_size + capacity));
+  } else if (const int reason =
+                 ::posix_fallocate(file.get(), 0, static_cast<off_t>(ring_header_size + capacity));
              reason != 0) {
     made = system_error(fmt::format("allocate {} bytes for {}", ring_header_size + capacity, path), reason);
   } else {
@@ -96,7 +101,9 @@ struct RingWriter::Mapping {
     if (value == ~complement && value >= released && value <= written) released = value;
   }
   [[nodiscard]] std::size_t room() const { return capacity - static_cast<std::size_t>(written - released); }
-  [[nodiscard]] std::size_t to_end() const { return capacity - static_cast<std::size_t>(written & (capacity - 1)); }
+  [[nodiscard]] std::size_t to_end() const {
+    return capacity - static_cast<std::size_t>(written & (capacity - 1));
+  }
   [[nodiscard]] std::size_t max_event() const { return std::min(capacity / 2, max_event_size); }
 };
 
@@ -161,9 +168,13 @@ void RingWriter::commit() {
   store(ring.header->written.value, ring.written);
 }
 
-std::size_t RingWriter::capacity() const { return mapping_->capacity; }
+std::size_t RingWriter::capacity() const {
+  return mapping_->capacity;
+}
 
-std::size_t RingWriter::max_event() const { return mapping_->max_event(); }
+std::size_t RingWriter::max_event() const {
+  return mapping_->max_event();
+}
 
 std::size_t RingWriter::free_space() {
   Mapping& ring = *mapping_;
@@ -186,6 +197,8 @@ std::uint64_t RingWriter::synced_position() const {
   return value == ~complement ? value : 0;
 }
 
-std::uint64_t RingWriter::written_position() const { return mapping_->written; }
+std::uint64_t RingWriter::written_position() const {
+  return mapping_->written;
+}
 
 }  // namespace callgate::record

@@ -57,7 +57,8 @@ std::vector<std::uint8_t> marks(Bytes events) {
   while (!events.empty()) {
     EventHeader header{};
     std::memcpy(&header, events.data(), sizeof(header));
-    for (std::size_t at = sizeof(header); at < header.size; ++at) REQUIRE(events[at] == header.time_ns);
+    for (std::size_t at = sizeof(header); at < header.size; ++at)
+      REQUIRE(events[at] == header.time_ns);
     found.push_back(static_cast<std::uint8_t>(header.time_ns));
     events = events.subspan(header.size);
   }
@@ -76,14 +77,15 @@ TEST_CASE("A new ring is a private file that says whose it is, and cannot be cre
   CHECK(create_ring(ring.path + "2", small / 2, {1, 1}).error().code == "bad_capacity");
 }
 
-TEST_CASE("A ring is abandoned when nobody has its open file any more") {
-  Ring ring;
-  const Fd own = ring.open_again();
+TEST_CASE("A ring is abandoned when nobody has its open file or a mapping of it any more") {
+  test::TemporaryDirectory directory;
+  Fd file = create_ring(directory / "ring", small, {1, 1}).value();
+  const Fd own(::open((directory / "ring").c_str(), O_RDWR | O_CLOEXEC));
   CHECK_FALSE(ring_abandoned(own.get()).value());
-  Fd copy(::dup(ring.file.get()));
-  ring.file.reset();
+  auto writer = std::make_unique<RingWriter>(RingWriter::map(file.get()).value());
+  file.reset();
   CHECK_FALSE(ring_abandoned(own.get()).value());
-  copy.reset();
+  writer.reset();
   CHECK(ring_abandoned(own.get()).value());
 }
 
@@ -99,7 +101,8 @@ TEST_CASE("Nothing is visible before it is committed") {
 TEST_CASE("A full ring refuses, and takes more once space is released") {
   Ring ring;
   std::size_t events = 0;
-  while (ring.put(1024, 5)) ++events;
+  while (ring.put(1024, 5))
+    ++events;
   CHECK(events == small / 1024);
   CHECK(ring.writer.room() == 0);
   CHECK(ring.reader.read(ring.buffer)->size() == small);
@@ -132,11 +135,13 @@ TEST_CASE("Events of every size wrap around whole and in order") {
     if (ring.put(size, next)) {
       ++next;
     } else {
-      for (const auto mark : marks(*ring.reader.read(ring.buffer))) REQUIRE(mark == expected++);
+      for (const auto mark : marks(*ring.reader.read(ring.buffer)))
+        REQUIRE(mark == expected++);
       REQUIRE(ring.reader.release().has_value());
     }
   }
-  for (const auto mark : marks(*ring.reader.read(ring.buffer))) REQUIRE(mark == expected++);
+  for (const auto mark : marks(*ring.reader.read(ring.buffer)))
+    REQUIRE(mark == expected++);
   CHECK(expected == next);
 }
 
@@ -161,7 +166,8 @@ TEST_CASE("A hostile position of the writer is an error") {
   Ring ring;
   REQUIRE(ring.put(64, 1));
   REQUIRE(ring.reader.read(ring.buffer).has_value());
-  const std::uint64_t value = GENERATE(std::uint64_t{0}, 8, 65, 64 + 4, small + 8, ~std::uint64_t{0}, ~std::uint64_t{7});
+  const std::uint64_t value =
+      GENERATE(std::uint64_t{0}, 8, 65, 64 + 4, small + 8, ~std::uint64_t{0}, ~std::uint64_t{7});
   ring.scribble_position(offsetof(RingHeader, written), value);
   CHECK(ring.reader.read(ring.buffer).error().code == "ring_corrupt");
 }
@@ -199,9 +205,15 @@ TEST_CASE("Hostile padding is an error") {
 TEST_CASE("A ring that its writer truncates or overwrites is an error, not a signal") {
   Ring ring;
   REQUIRE(ring.put(64, 1));
-  SECTION("to nothing") { REQUIRE(::ftruncate(ring.file.get(), 0) == 0); }
-  SECTION("to the header") { REQUIRE(::ftruncate(ring.file.get(), ring_header_size) == 0); }
-  SECTION("to half an event") { REQUIRE(::ftruncate(ring.file.get(), ring_header_size + 32) == 0); }
+  SECTION("to nothing") {
+    REQUIRE(::ftruncate(ring.file.get(), 0) == 0);
+  }
+  SECTION("to the header") {
+    REQUIRE(::ftruncate(ring.file.get(), ring_header_size) == 0);
+  }
+  SECTION("to half an event") {
+    REQUIRE(::ftruncate(ring.file.get(), ring_header_size + 32) == 0);
+  }
   CHECK(ring.reader.read(ring.buffer).error().code == "ring_corrupt");
   CHECK(RingReader::open(ring.open_again()).has_error() ==
         (std::filesystem::file_size(ring.path) != ring_header_size + small));
@@ -210,9 +222,8 @@ TEST_CASE("A ring that its writer truncates or overwrites is an error, not a sig
 TEST_CASE("A file whose header was overwritten is refused") {
   Ring ring;
   const std::uint64_t wrong = 0x1234567;
-  const std::size_t offset =
-      GENERATE(offsetof(RingHeader, magic), offsetof(RingHeader, version), offsetof(RingHeader, capacity),
-               offsetof(RingHeader, released));
+  const std::size_t offset = GENERATE(offsetof(RingHeader, magic), offsetof(RingHeader, version),
+                                      offsetof(RingHeader, capacity), offsetof(RingHeader, released));
   REQUIRE(RingReader::open(ring.open_again()).has_value());
   ring.scribble(offset, &wrong, sizeof(wrong));
   CHECK(RingReader::open(ring.open_again()).error().code == "ring_corrupt");

@@ -1,0 +1,199 @@
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+#include <fcntl.h>
+
+#include "record/event_parse.hpp"
+#include "record/event_writer.hpp"
+#include "temporary.hpp"
+
+namespace callgate::record {
+namespace {
+
+struct Loop {
+  Loop() {
+    file = create_ring(directory / "ring", 64U << 10U, {1, 2}).value();
+    writer = std::make_unique<RingWriter>(RingWriter::map(file.get()).value());
+    events = std::make_unique<EventWriter>(*writer);
+    reader = std::make_unique<RingReader>(
+        RingReader::open(Fd(::open((directory / "ring").c_str(), O_RDWR | O_CLOEXEC))).value());
+  }
+  std::vector<std::uint8_t> take() {
+    const Bytes bytes = reader->read(buffer).value();
+    REQUIRE(reader->release().has_value());
+    return {bytes.begin(), bytes.end()};
+  }
+
+  test::TemporaryDirectory directory;
+  Fd file;
+  std::unique_ptr<RingWriter> writer;
+  std::unique_ptr<EventWriter> events;
+  std::unique_ptr<RingReader> reader;
+  std::vector<std::uint8_t> buffer = std::vector<std::uint8_t>(max_event_size);
+};
+
+const Id call{1, 2, 4};
+
+TEST_CASE("Every event comes out as it went in") {
+  Loop loop;
+  SECTION("session_opened") {
+    SessionOpened event{};
+    event.header.time_ns = 5;
+    event.session = call;
+    event.tgid = 77;
+    event.destination_port = 443;
+    REQUIRE(loop.events->session_opened(event));
+    const auto bytes = loop.take();
+    const auto parsed = parse_event(bytes).value();
+    const auto& got = std::get<SessionOpened>(parsed);
+    CHECK(got.session == call);
+    CHECK(got.tgid == 77);
+    CHECK(got.destination_port == 443);
+    CHECK(got.header.time_ns == 5);
+  }
+  SECTION("call_opened") {
+    CallOpened event{};
+    event.call = call;
+    event.verdict = Verdict::deny;
+    REQUIRE(loop.events->call_opened(event, {"http:GET a/b", "a", "", "rule", "because"}));
+    const auto bytes = loop.take();
+    const auto parsed = parse_event(bytes).value();
+    const auto& got = std::get<CallOpenedView>(parsed);
+    CHECK(got.event.verdict == Verdict::deny);
+    CHECK(got.text.function == "http:GET a/b");
+    CHECK(got.text.host == "a");
+    CHECK(got.text.policy.empty());
+    CHECK(got.text.rule == "rule");
+    CHECK(got.text.reason == "because");
+  }
+  SECTION("call_upstream") {
+    CallUpstream event{};
+    event.tls = 1;
+    const std::vector<std::uint8_t> digest(32, 9);
+    REQUIRE(loop.events->call_upstream(event, {"TLSv1.3", "AES", "CN=x", "spiffe://a/b", digest}));
+    const auto bytes = loop.take();
+    const auto parsed = parse_event(bytes).value();
+    const auto& got = std::get<CallUpstreamView>(parsed);
+    CHECK(got.text.tls_version == "TLSv1.3");
+    CHECK(got.text.cipher == "AES");
+    CHECK(got.text.subject == "CN=x");
+    CHECK(got.text.spiffe_id == "spiffe://a/b");
+    CHECK(std::vector<std::uint8_t>(got.text.digest.begin(), got.text.digest.end()) == digest);
+  }
+  SECTION("closing") {
+    CallClosed closed{};
+    closed.status = 404;
+    REQUIRE(loop.events->call_closed(closed, {"code", "detail"}));
+    SessionClosed session{};
+    session.calls = 3;
+    REQUIRE(loop.events->session_closed(session, {}));
+    const auto bytes = loop.take();
+    const std::size_t first = event_size(bytes);
+    const auto one = parse_event(Bytes(bytes).first(first)).value();
+    CHECK(std::get<CallClosedView>(one).event.status == 404);
+    CHECK(std::get<CallClosedView>(one).error.code == "code");
+    CHECK(std::get<CallClosedView>(one).error.detail == "detail");
+    const auto two = parse_event(Bytes(bytes).subspan(first)).value();
+    CHECK(std::get<SessionClosedView>(two).event.calls == 3);
+  }
+}
+
+TEST_CASE("Payload of every size around the alignment comes out whole") {
+  Loop loop;
+  for (std::size_t size = 1; size < 40; ++size) {
+    const std::string text(size, static_cast<char>('a' + size % 26));
+    REQUIRE(loop.events->payload(Payload{}, as_bytes(text)) == size);
+    const auto bytes = loop.take();
+    const auto parsed = parse_event(bytes).value();
+    CHECK(as_text(std::get<PayloadView>(parsed).bytes) == text);
+  }
+}
+
+TEST_CASE("Texts over their limit are cut at a character and marked") {
+  Loop loop;
+  std::string host(host_limit - 1, 'h');
+  host += "\xc3\xa9";
+  REQUIRE(loop.events->call_opened(CallOpened{}, {"f", host, "p", "r", "why"}));
+  const auto bytes = loop.take();
+  const auto parsed = parse_event(bytes).value();
+  const auto& got = std::get<CallOpenedView>(parsed);
+  CHECK(got.text.host == std::string(host_limit - 1, 'h'));
+  CHECK((got.event.header.flags & text_truncated) != 0);
+  CHECK(got.text.reason == "why");
+}
+
+TEST_CASE("A filling ring first refuses payload and calls, and still takes what closes them") {
+  Loop loop;
+  const std::vector<std::uint8_t> body(256U << 10U);
+  const std::size_t taken = loop.events->payload(Payload{}, body);
+  CHECK(taken > 40'000);
+  CHECK(taken < 64U << 10U);
+  CHECK_FALSE(loop.events->has_room());
+  CHECK_FALSE(loop.events->call_opened(CallOpened{}, {}));
+  CHECK_FALSE(loop.events->session_opened(SessionOpened{}));
+  CHECK(loop.events->call_closed(CallClosed{}, {}));
+  CHECK(loop.events->session_closed(SessionClosed{}, {}));
+  std::size_t found = 0;
+  const auto bytes = loop.take();
+  for (Bytes rest = bytes; !rest.empty(); rest = rest.subspan(event_size(rest))) {
+    const auto parsed = parse_event(rest.first(event_size(rest))).value();
+    if (const auto* payload = std::get_if<PayloadView>(&parsed)) found += payload->bytes.size();
+  }
+  CHECK(found == taken);
+  CHECK(loop.events->has_room());
+}
+
+template <typename Event>
+std::vector<std::uint8_t> raw(EventType type, Event event, std::size_t extra = 0) {
+  std::vector<std::uint8_t> bytes(sizeof(Event) + extra);
+  event.header = {static_cast<std::uint32_t>(bytes.size()), type, 0, 0};
+  std::memcpy(bytes.data(), &event, sizeof(event));
+  return bytes;
+}
+
+TEST_CASE("Hostile events are refused with the reason") {
+  const auto code = [](const std::vector<std::uint8_t>& bytes) {
+    const auto parsed = parse_event(bytes);
+    return parsed ? std::string("valid") : parsed.error().code;
+  };
+  CHECK(code(raw(EventType::call_opened, CallOpened{})) == "valid");
+  CHECK(code(raw(EventType{7}, CallOpened{})) == "event_unknown");
+  CHECK(code(raw(EventType::padding, CallOpened{})) == "event_unknown");
+  CHECK(code(raw(EventType::session_opened, CallOpened{})) == "event_size");
+  CHECK(code(raw(EventType::call_opened, CallOpened{}, 8)) == "event_size");
+  CallOpened opened{};
+  opened.function_size = 9;
+  CHECK(code(raw(EventType::call_opened, opened, 8)) == "event_size");
+  opened.function_size = 8;
+  CHECK(code(raw(EventType::call_opened, opened, 8)) == "valid");
+  opened.function_size = function_limit + 8;
+  CHECK(code(raw(EventType::call_opened, opened, function_limit + 8)) == "event_text");
+  opened = {};
+  opened.verdict = Verdict{2};
+  CHECK(code(raw(EventType::call_opened, opened)) == "event_value");
+  opened = {};
+  opened.upstream_tls = 4;
+  CHECK(code(raw(EventType::call_opened, opened)) == "event_value");
+  CallUpstream upstream{};
+  upstream.digest_size = 16;
+  CHECK(code(raw(EventType::call_upstream, upstream, 16)) == "event_value");
+  upstream = {};
+  upstream.verified = 2;
+  CHECK(code(raw(EventType::call_upstream, upstream)) == "event_value");
+  Payload payload{};
+  payload.payload_size = 0xffffffff;
+  CHECK(code(raw(EventType::payload, payload, 8)) == "event_size");
+  payload = {};
+  payload.direction = Direction{2};
+  CHECK(code(raw(EventType::payload, payload)) == "event_value");
+  CallClosed closed{};
+  closed.outcome = Outcome{6};
+  CHECK(code(raw(EventType::call_closed, closed)) == "event_value");
+  CHECK(code({}) == "event_size");
+  CHECK(code(std::vector<std::uint8_t>(16)) == "event_size");
+}
+
+}  // namespace
+}  // namespace callgate::record

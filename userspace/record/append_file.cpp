@@ -1,0 +1,130 @@
+#include "record/append_file.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <climits>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+namespace callgate::record {
+namespace {
+
+Error write_error(const std::string& path, int reason) {
+  if (reason == ENOSPC || reason == EDQUOT || reason == EFBIG) {
+    return make_error("disk_full", fmt::format("no space to write {}: free space on its file system", path));
+  }
+  return system_error(fmt::format("write {}", path), reason);
+}
+
+}  // namespace
+
+Result<AppendFile> AppendFile::open(const std::string& path) {
+  AppendFile file;
+  file.path_ = path;
+  file.fd_ = Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file.fd_) return write_error(path, errno);
+  struct stat status {};
+  if (::fstat(file.fd_.get(), &status) != 0) return system_error(fmt::format("look at {}", path), errno);
+  if (!S_ISREG(status.st_mode)) return make_error("not_a_file", fmt::format("{} is no plain file", path));
+  file.size_ = static_cast<std::uint64_t>(status.st_size);
+  return file;
+}
+
+Result<void> AppendFile::append(std::vector<iovec>& pieces) {
+  if (torn_) CALLGATE_TRY(truncate(size_));
+  dirty_ = true;
+  std::uint64_t written = 0;
+  std::size_t first = 0;
+  while (first < pieces.size()) {
+    const auto count = static_cast<int>(std::min<std::size_t>(pieces.size() - first, IOV_MAX));
+    const ssize_t put = ::writev(fd_.get(), &pieces[first], count);
+    if (put < 0) {
+      if (errno == EINTR) continue;
+      const Error error = write_error(path_, errno);
+      torn_ = written > 0;
+      if (torn_ && !truncate(size_)) return error;
+      return error;
+    }
+    written += static_cast<std::uint64_t>(put);
+    auto left = static_cast<std::size_t>(put);
+    while (first < pieces.size() && left >= pieces[first].iov_len)
+      left -= pieces[first++].iov_len;
+    if (left > 0) {
+      pieces[first].iov_base = static_cast<std::uint8_t*>(pieces[first].iov_base) + left;
+      pieces[first].iov_len -= left;
+    }
+  }
+  size_ += written;
+  return {};
+}
+
+Result<void> AppendFile::append(Bytes bytes) {
+  std::vector<iovec> pieces{{const_cast<std::uint8_t*>(bytes.data()), bytes.size()}};
+  return append(pieces);
+}
+
+Result<void> AppendFile::truncate(std::uint64_t size) {
+  if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) {
+    return system_error(fmt::format("cut {} to {} bytes", path_, size), errno);
+  }
+  torn_ = false;
+  size_ = size;
+  dirty_ = true;
+  return {};
+}
+
+Result<void> AppendFile::sync() {
+  if (!dirty_) return {};
+  if (::fdatasync(fd_.get()) != 0) return write_error(path_, errno);
+  dirty_ = false;
+  return {};
+}
+
+Result<void> read_at(int fd, std::span<std::uint8_t> to, std::uint64_t offset, const std::string& path) {
+  while (!to.empty()) {
+    const ssize_t got = ::pread(fd, to.data(), to.size(), static_cast<off_t>(offset));
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return system_error(fmt::format("read {}", path), errno);
+    }
+    if (got == 0)
+      return make_error("short_file", fmt::format("{} ends before byte {}", path, offset + to.size()));
+    to = to.subspan(static_cast<std::size_t>(got));
+    offset += static_cast<std::uint64_t>(got);
+  }
+  return {};
+}
+
+Result<void> sync_directory(const std::string& path) {
+  const Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory || ::fsync(directory.get()) != 0) return system_error(fmt::format("sync {}", path), errno);
+  return {};
+}
+
+Result<std::vector<std::uint64_t>> list_numbered(const std::string& directory, std::string_view prefix,
+                                                 std::string_view suffix) {
+  std::vector<std::uint64_t> numbers;
+  std::error_code failure;
+  std::filesystem::directory_iterator entries(directory, failure);
+  const std::filesystem::directory_iterator end;
+  for (; !failure && entries != end; entries.increment(failure)) {
+    const std::string name = entries->path().filename().string();
+    if (name.size() <= prefix.size() + suffix.size() || name.compare(0, prefix.size(), prefix) != 0 ||
+        name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0) {
+      continue;
+    }
+    std::uint64_t number = 0;
+    const char* const last = name.data() + name.size() - suffix.size();
+    const auto [stopped, problem] = std::from_chars(name.data() + prefix.size(), last, number);
+    if (problem == std::errc() && stopped == last) numbers.push_back(number);
+  }
+  if (failure) return system_error(fmt::format("list {}", directory), failure.value());
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+}  // namespace callgate::record

@@ -1,0 +1,53 @@
+// A file that only grows: each append is whole, or the file is as before.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <sys/uio.h>
+
+#include "base/bytes.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
+
+namespace callgate::record {
+
+class AppendFile {
+ public:
+  AppendFile() = default;
+  // Opens or creates the file (0600), not through a symbolic link. Appends go to its end.
+  [[nodiscard]] static Result<AppendFile> open(const std::string& path);
+
+  // Appends all pieces, or none. Error disk_full (no space, quota, file size limit) or a system error.
+  // `pieces` is used up.
+  [[nodiscard]] Result<void> append(std::vector<iovec>& pieces);
+  [[nodiscard]] Result<void> append(Bytes bytes);
+  // Cuts the file to `size`, which it must have reached.
+  [[nodiscard]] Result<void> truncate(std::uint64_t size);
+  [[nodiscard]] Result<void> sync();
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  Fd fd_;
+  std::string path_;
+  std::uint64_t size_ = 0;
+  bool torn_ = false;  // what a failed append left could not be cut off
+  bool dirty_ = false;
+};
+
+// Fills `to` from `offset`; error short_file where the file ends before that.
+[[nodiscard]] Result<void> read_at(int fd, std::span<std::uint8_t> to, std::uint64_t offset,
+                                   const std::string& path);
+// Makes the entries of a directory durable.
+[[nodiscard]] Result<void> sync_directory(const std::string& path);
+// The sizes and names of the plain files in a directory whose names are PREFIX, a decimal number, and SUFFIX:
+// the numbers, ascending.
+[[nodiscard]] Result<std::vector<std::uint64_t>> list_numbered(const std::string& directory,
+                                                               std::string_view prefix,
+                                                               std::string_view suffix);
+
+}  // namespace callgate::record

@@ -1,0 +1,140 @@
+#include "record/event_parse.hpp"
+
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace callgate::record {
+namespace {
+
+// The variable parts of one event, taken in order.
+template <typename Event>
+class Parts {
+ public:
+  explicit Parts(Bytes bytes) : fits_(bytes.size() >= sizeof(Event)) {
+    if (!fits_) return;
+    std::memcpy(&event, bytes.data(), sizeof(Event));
+    rest_ = bytes.subspan(sizeof(Event));
+  }
+
+  Bytes take(std::size_t size, std::size_t limit) {
+    if (size > limit) within_limits_ = false;
+    if (size > rest_.size()) fits_ = false;
+    if (!fits_ || !within_limits_) return {};
+    const Bytes part = rest_.first(size);
+    rest_ = rest_.subspan(size);
+    return part;
+  }
+  std::string_view take_text(std::size_t size, std::size_t limit) { return as_text(take(size, limit)); }
+
+  // Whether all parts were there, and nothing but padding follows them.
+  [[nodiscard]] Result<void> check(bool values_known) const {
+    if (!fits_ || (within_limits_ && rest_.size() >= 8)) {
+      return make_error("event_size", "the parts of an event do not add up to its size");
+    }
+    if (!within_limits_) return make_error("event_text", "a text of an event is longer than its limit");
+    if (!values_known) return make_error("event_value", "an event holds a value that has no meaning");
+    return {};
+  }
+
+  Event event{};
+
+ private:
+  Bytes rest_;
+  bool fits_;
+  bool within_limits_ = true;
+};
+
+bool known(Outcome outcome) {
+  return outcome <= Outcome::interrupted;
+}
+
+Result<EventView> parse_session_opened(Bytes bytes) {
+  const Parts<SessionOpened> parts(bytes);
+  CALLGATE_TRY(parts.check(parts.event.destination_v6 <= 1 && parts.event.enforced <= 1));
+  return EventView(parts.event);
+}
+
+Result<EventView> parse_call_opened(Bytes bytes) {
+  Parts<CallOpened> parts(bytes);
+  const CallOpened& event = parts.event;
+  CallOpenedText text;
+  text.function = parts.take_text(event.function_size, function_limit);
+  text.host = parts.take_text(event.host_size, host_limit);
+  text.policy = parts.take_text(event.policy_size, policy_limit);
+  text.rule = parts.take_text(event.rule_size, rule_limit);
+  text.reason = parts.take_text(event.reason_size, reason_limit);
+  CALLGATE_TRY(parts.check(event.verdict <= Verdict::deny && event.enforced <= 1 &&
+                           (event.upstream_tls <= 3 || event.upstream_tls == 255)));
+  return EventView(CallOpenedView{event, text});
+}
+
+Result<EventView> parse_call_upstream(Bytes bytes) {
+  Parts<CallUpstream> parts(bytes);
+  const CallUpstream& event = parts.event;
+  CallUpstreamText text;
+  text.tls_version = parts.take_text(event.tls_version_size, tls_version_limit);
+  text.cipher = parts.take_text(event.cipher_size, cipher_limit);
+  text.subject = parts.take_text(event.subject_size, subject_limit);
+  text.spiffe_id = parts.take_text(event.spiffe_id_size, spiffe_id_limit);
+  text.digest = parts.take(event.digest_size, digest_size);
+  const bool digest_known = event.digest_size == 0 || event.digest_size == digest_size;
+  CALLGATE_TRY(parts.check(digest_known && event.upstream_v6 <= 1 && event.tls <= 1 && event.verified <= 1 &&
+                           event.resumed <= 1 && event.reused <= 1 && event.client_certificate <= 1));
+  return EventView(CallUpstreamView{event, text});
+}
+
+Result<EventView> parse_payload(Bytes bytes) {
+  Parts<Payload> parts(bytes);
+  const Bytes content = parts.take(parts.event.payload_size, bytes.size());
+  CALLGATE_TRY(
+      parts.check(parts.event.direction <= Direction::response && parts.event.kind <= PayloadKind::stream));
+  return EventView(PayloadView{parts.event, content});
+}
+
+template <typename Event, typename View>
+Result<EventView> parse_closed(Bytes bytes) {
+  Parts<Event> parts(bytes);
+  ErrorText error;
+  error.code = parts.take_text(parts.event.error_code_size, error_code_limit);
+  error.detail = parts.take_text(parts.event.error_detail_size, error_detail_limit);
+  CALLGATE_TRY(parts.check(known(parts.event.outcome)));
+  return EventView(View{parts.event, error});
+}
+
+}  // namespace
+
+std::size_t event_size(Bytes bytes) {
+  if (bytes.size() < sizeof(EventHeader)) return 0;
+  std::uint32_t size = 0;
+  std::memcpy(&size, bytes.data(), sizeof(size));
+  return size >= sizeof(EventHeader) && size % 8 == 0 && size <= bytes.size() ? size : 0;
+}
+
+Result<EventView> parse_event(Bytes bytes) {
+  if (event_size(bytes) != bytes.size() || bytes.empty()) {
+    return make_error("event_size", "the size of an event makes no sense");
+  }
+  EventHeader header{};
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  switch (header.type) {
+    case EventType::session_opened:
+      return parse_session_opened(bytes);
+    case EventType::call_opened:
+      return parse_call_opened(bytes);
+    case EventType::call_upstream:
+      return parse_call_upstream(bytes);
+    case EventType::payload:
+      return parse_payload(bytes);
+    case EventType::call_closed:
+      return parse_closed<CallClosed, CallClosedView>(bytes);
+    case EventType::session_closed:
+      return parse_closed<SessionClosed, SessionClosedView>(bytes);
+    case EventType::padding:
+      break;
+  }
+  return make_error("event_unknown",
+                    fmt::format("an event of the unknown type {}", static_cast<unsigned>(header.type)));
+}
+
+}  // namespace callgate::record

@@ -1,0 +1,23 @@
+// From the fields of events to the fields of records.
+#pragma once
+
+#include <string>
+
+#include "callgate/v1/record.pb.h"
+#include "record/event_parse.hpp"
+
+namespace callgate::record {
+
+// 16 bytes: generation, thread, counter, each big endian.
+[[nodiscard]] std::string id_bytes(const Id& id);
+// Zero where `bytes` is no id.
+[[nodiscard]] Id id_from_bytes(std::string_view bytes);
+
+// What a session's event says, in the fields that its records share.
+void set_session(const SessionOpened& event, v1::Record& record);
+void set_call(const CallOpenedView& view, v1::Record& record);
+void set_upstream(const CallUpstreamView& view, v1::Record& record);
+void set_closed(const CallClosedView& view, v1::Record& record);
+void set_closed(const SessionClosedView& view, v1::Record& record);
+
+}  // namespace callgate::record

@@ -1,0 +1,87 @@
+// The recorder of callgated: one thread that empties the rings of all proxy threads into journal and store.
+//
+// It polls (every 2 ms while there is work, every 10 ms otherwise), so that a call costs no wake-up. A proxy
+// that writes nonsense has its ring ended: what was valid before is kept, its open calls are recorded as
+// interrupted, and the agent is told, which must end that proxy. Where journal or store cannot be written,
+// rings are not released any more, so that they fill up and proxies refuse calls; the recorder tries again
+// until it can, and goes on where it stopped.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "record/record_builder.hpp"
+#include "record/ring.hpp"
+#include "record/store.hpp"
+#include "record/workload_directory.hpp"
+
+namespace callgate::record {
+
+struct RecorderOptions {
+  std::string state_directory;  // gets `journal` and `store`
+  std::string ring_directory;   // on tmpfs; rings of earlier generations are adopted from it
+  std::uint64_t journal_segment = std::uint64_t{64} << 20U;
+  std::uint64_t store_limit = std::uint64_t{8} << 30U;  // bytes; the oldest records go when there are more
+  BuilderLimits limits;
+  std::chrono::milliseconds sync_interval{100};  // of the journal to disk; 0: only when it stops
+  std::chrono::milliseconds poll_busy{2};
+  std::chrono::milliseconds poll_idle{10};
+  std::chrono::milliseconds retry_interval{500};  // after a failure
+  // A ring came to its end, on the recorder's thread: without an error where its writer is gone, with one
+  // where it wrote nonsense and must be ended. May call back into nothing of the recorder.
+  std::function<void(RingOwner, const std::optional<Error>&)> on_ring_ended;
+};
+
+struct RecorderStatus {
+  std::optional<Error> failure;  // why nothing can be recorded, with the cure
+  std::uint64_t failing_since_ns = 0;
+  std::uint64_t rings = 0;
+  std::uint64_t ring_bytes_waiting = 0;
+  std::uint64_t rings_corrupt = 0;  // ended for nonsense
+  std::uint64_t batches = 0;
+  std::uint64_t event_bytes = 0;
+  std::uint64_t open_calls = 0;
+  std::uint64_t journal_bytes = 0;
+  std::uint64_t synced_at_ns = 0;  // of the journal; since 1970
+  std::uint64_t records = 0;
+  std::uint64_t store_bytes = 0;
+};
+
+class Recorder {
+ public:
+  // Recovers what an earlier recorder left in journal and rings, then starts the thread. Rings that still
+  // have a writer are read on until it is gone. `directory` outlives the recorder. Errors: system errors,
+  // disk_full.
+  [[nodiscard]] static Result<std::unique_ptr<Recorder>> start(RecorderOptions options,
+                                                               WorkloadDirectory& directory);
+  // As stop().
+  ~Recorder();
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+
+  // Any thread. Adds the ring that create_ring(ring_directory + "/" + ring_name(owner), ...) made; the
+  // recorder opens the file for itself. The caller keeps its descriptor until the proxy has it, and no
+  // longer: a copy in callgated would make the ring look alive for ever. Errors: ring_corrupt, exists,
+  // stopped, system errors.
+  [[nodiscard]] Result<void> add_ring(RingOwner owner);
+  // Any thread. The writer of the ring is said to have ended: looked into at once instead of within a second.
+  void ring_closed(RingOwner owner);
+  // Reads what is in the rings, puts everything on disk and ends the thread. Rings with a living writer stay
+  // where they are. Idempotent.
+  void stop();
+
+  [[nodiscard]] RecorderStatus status() const;
+  [[nodiscard]] StoreQueries& queries();
+
+ private:
+  class Worker;
+  explicit Recorder(std::unique_ptr<Worker> worker);
+  std::unique_ptr<Worker> worker_;
+};
+
+}  // namespace callgate::record
