@@ -27,6 +27,10 @@ bool is_about_client_certificate(int alert) {
   }
 }
 
+std::string_view first_line(std::string_view text) {
+  return text.substr(0, text.find_first_of("\r\n"));
+}
+
 }  // namespace
 
 void TlsStream::install_callbacks(SSL_CTX* context) {
@@ -105,8 +109,9 @@ Error TlsStream::describe_failure() {
   const bool in_handshake = phase_ == Phase::handshaking;
   if (verify_error_) return *verify_error_;
   if (io_.not_tls()) {
-    return make_error("tls_not_spoken", fmt::format("{} does not speak TLS on this port; it answered \"{}\"",
-                                                    target(), identity::printable(io_.first_bytes(), 40)));
+    return make_error("tls_not_spoken",
+                      fmt::format("{} does not speak TLS on this port; it answered \"{}\"", target(),
+                                  identity::printable(first_line(io_.first_bytes()), 60)));
   }
   if (reason >= SSL_AD_REASON_OFFSET) return describe_alert(reason - SSL_AD_REASON_OFFSET);
   const int error_number = io_.receive_error() != 0 ? io_.receive_error() : io_.send_error();
@@ -163,8 +168,6 @@ Error TlsStream::describe_alert(int alert) const {
 // turns "reset" into the reason; bytes of an early answer stay for read().
 IoResult TlsStream::write_failed() {
   write_broken_ = true;
-  const auto open_phase = phase_ == Phase::finishing ? Phase::open : phase_;
-  phase_ = open_phase;
   std::uint8_t byte = 0;
   std::size_t size = 0;
   io_.allow_receive(true);

@@ -121,7 +121,9 @@ IoStatus TlsStream::finish_handshake() {
     case SocketIo::Flush::blocked:
       return IoStatus::want_write;
     case SocketIo::Flush::broken:
-      return write_failed().status;
+      phase_ = Phase::open;
+      static_cast<void>(write_failed());
+      return fail(std::move(error_));
     case SocketIo::Flush::done:
       break;
   }
