@@ -95,6 +95,9 @@ IoStatus TlsStream::judge(int status) {
     case SSL_ERROR_WANT_WRITE:
       return IoStatus::want_write;
     case SSL_ERROR_ZERO_RETURN:
+      if (phase_ != Phase::open) {
+        return fail(make_error("tls_truncated", fmt::format("{} closed TLS during the handshake", target())));
+      }
       phase_ = Phase::closed;
       return IoStatus::closed;
     default:

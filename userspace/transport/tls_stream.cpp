@@ -92,7 +92,8 @@ Result<void> TlsStream::prepare() {
 }
 
 IoStatus TlsStream::handshake() {
-  if (phase_ == Phase::open || phase_ == Phase::closed) return IoStatus::ok;
+  if (phase_ == Phase::open) return IoStatus::ok;
+  if (phase_ == Phase::closed) return IoStatus::closed;
   if (phase_ == Phase::failed) return IoStatus::failed;
   if (phase_ == Phase::finishing) return finish_handshake();
   if (io_.flush() == SocketIo::Flush::blocked) return IoStatus::want_write;

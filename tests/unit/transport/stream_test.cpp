@@ -277,6 +277,13 @@ TEST_CASE("bytes that only look like TLS fail") {
   CHECK(Stranger(std::string("\x15\x03\x03\x00\x02\x02\x46", 7)).code() == "tls_version");
 }
 
+TEST_CASE("a target that closes TLS in the middle of the handshake proves nothing") {
+  Stranger stranger(std::string("\x15\x03\x03\x00\x02\x01\x00", 7));
+  CHECK(stranger.code() == "tls_truncated");
+  CHECK(stranger.client->handshake() == IoStatus::failed);
+  CHECK(stranger.client->write(as_bytes("GET")).status == IoStatus::failed);
+}
+
 TEST_CASE("flipped bits in the target's bytes end the connection") {
   for (int seed = 0; seed < 40; ++seed) {
     auto target = make_socket_pair();
