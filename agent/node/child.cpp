@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <string_view>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -34,6 +35,18 @@ struct Prepared {
   pid_t parent = 0;
   bool die_with_parent = false;
 };
+
+std::vector<char*> pick_environment() {
+  std::vector<char*> picked;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const std::string_view name = text.substr(0, text.find('='));
+    const bool sanitizer = name.size() > 11 && name.substr(name.size() - 11) == "SAN_OPTIONS";
+    if (sanitizer || name == "PATH" || name == "TZ" || name == "LANG") picked.push_back(*entry);
+  }
+  picked.push_back(nullptr);
+  return picked;
+}
 
 [[noreturn]] void fail(const Prepared& prepared) {
   const int reason = errno;
@@ -98,10 +111,11 @@ Result<Child> Child::start(const Launch& launch) {
   const Fd report_in(report[0]);
   Fd report_out(report[1]);
 
+  const std::vector<char*> environment = pick_environment();
   Prepared prepared;
   prepared.program = words.front().c_str();
   prepared.arguments = arguments.data();
-  prepared.environment = environ;
+  prepared.environment = environment.data();
   prepared.descriptors = launch.descriptors.data();
   prepared.descriptor_count = static_cast<int>(launch.descriptors.size());
   prepared.null = null.get();

@@ -23,7 +23,8 @@ struct Launch {
 // A running child. The destructor kills it and collects its status.
 class Child {
  public:
-  // Standard input is /dev/null; standard output and error are this process's.
+  // Standard input is /dev/null; standard output and error are this process's. Of the environment it gets
+  // what tells sanitizers and libraries how to behave, nothing that could be a secret.
   [[nodiscard]] static Result<Child> start(const Launch& launch);
 
   Child() = default;

@@ -86,6 +86,10 @@ class Enrolments {
   [[nodiscard]] const kernel::Workloads& kernel_side() const { return kernel_; }
   [[nodiscard]] const kernel::DeviceGuards& guards() const { return guards_; }
   [[nodiscard]] bool guarded(std::uint64_t cookie) const { return guarded_devices_.count(cookie) != 0; }
+  // Interface indexes by the cookie of the network namespace behind them.
+  [[nodiscard]] const std::map<std::uint64_t, std::vector<std::uint32_t>>& guarded_devices() const {
+    return guarded_devices_;
+  }
   // Pins in the kernel that the registry does not know.
   [[nodiscard]] std::vector<std::string> strangers() const;
 

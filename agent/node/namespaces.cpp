@@ -95,6 +95,12 @@ void Namespaces::close_gates(Namespace& place) {
   place.gates.clear();
 }
 
+void Namespaces::close_all() {
+  for (auto& [cookie, place] : namespaces_)
+    close_gates(place);
+  namespaces_.clear();
+}
+
 bool Namespaces::remake(Namespace& place, OpenGate& gate) {
   const std::string cookie = std::to_string(place.facts.cookie);
   auto fresh = open_gate(place, gate.thread, gate.v6, gate.port);

@@ -66,6 +66,9 @@ class Namespaces {
   [[nodiscard]] const std::map<std::uint64_t, Namespace>& all() const { return namespaces_; }
   [[nodiscard]] Result<NamespaceFacts> facts(int handle) { return helper_.facts(handle); }
 
+  // At the end: nobody is sent to any gate of this agent any more.
+  void close_all();
+
   // Remakes gates that somebody killed from inside of their namespace, on the same port where it is still
   // free.
   void check_gates();

@@ -11,6 +11,7 @@
 namespace callgate::node {
 namespace {
 
+constexpr std::size_t first_descriptor = 3;  // as Launch numbers them
 // Messages taken of one thread before others get their turn.
 constexpr int batch = 64;
 
@@ -52,7 +53,11 @@ Result<std::unique_ptr<ProxyProcess>> ProxyProcess::launch(Loop& loop, ProxyLaun
     command.descriptors.push_back(far_ends.back().get());
   }
   command.program = launch.binary;
-  command.arguments = {"--threads", std::to_string(launch.rings.size()), "--user", launch.user};
+  for (std::size_t i = 0; i < launch.rings.size(); ++i) {
+    command.arguments.insert(command.arguments.end(), {"--channel", std::to_string(first_descriptor + i)});
+  }
+  command.arguments.insert(command.arguments.end(),
+                           {"--uid", std::to_string(launch.uid), "--gid", std::to_string(launch.gid)});
   command.cgroup = launch.cgroup;
   auto child = Child::start(command);
   if (!child) return child.error();

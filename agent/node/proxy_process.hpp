@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "node/child.hpp"
@@ -71,7 +73,8 @@ class ProxyEvents {
 
 struct ProxyLaunch {
   std::string binary;
-  std::string user;  // as the configuration has it
+  uid_t uid = 0;  // of the confined process; never root
+  gid_t gid = 0;
   std::string cgroup;
   std::uint32_t generation = 0;
   std::vector<Fd> rings;  // one for each thread

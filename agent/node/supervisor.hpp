@@ -22,8 +22,9 @@ namespace callgate::node {
 
 struct SupervisorSettings {
   std::string binary;
-  std::string user;
   std::string cgroup;
+  uid_t uid = 0;
+  gid_t gid = 0;
   std::chrono::milliseconds ping_interval{250};
   std::chrono::milliseconds ready_patience{15000};  // from its start to its last thread's Ready
   std::chrono::milliseconds pong_patience{5000};

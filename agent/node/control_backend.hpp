@@ -1,0 +1,87 @@
+// What callgated answers to the control API.
+//
+// Called on the server's threads. Whatever touches the agent's state is done on the loop's thread
+// (MainCalls); the store of records is asked directly.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "config/config.hpp"
+#include "control/server.hpp"
+#include "node/main_calls.hpp"
+
+namespace callgate::kernel {
+class Programs;
+}
+namespace callgate::record {
+class Recorder;
+}
+
+namespace callgate::node {
+
+class Enrolments;
+class Helper;
+class Identities;
+class KnownWorkloads;
+class Namespaces;
+class Policies;
+class Supervisor;
+struct Enrolment;
+
+// The parts that answers are made of; all outlive the backend.
+struct AgentParts {
+  const config::Config& config;
+  const kernel::Programs& programs;
+  Enrolments& enrolments;
+  Namespaces& namespaces;
+  Identities& identities;
+  Policies& policies;
+  Supervisor& supervisor;
+  Helper& helper;
+  record::Recorder& recorder;
+  KnownWorkloads& known;
+  std::uint32_t generation = 0;
+  std::uint64_t started_ns = 0;  // CLOCK_REALTIME
+};
+
+class ControlBackend final : public control::Backend {
+ public:
+  ControlBackend(MainCalls& main, AgentParts parts) : main_(main), parts_(parts) {}
+
+  Result<v1::StatusReply> status(const control::Peer& peer) override;
+  Result<v1::ListWorkloadsReply> list_workloads(const control::Peer& peer) override;
+  Result<v1::EnrollReply> enroll(const control::Peer& peer, const v1::EnrollRequest& request) override;
+  Result<v1::UnenrollReply> unenroll(const control::Peer& peer, const v1::UnenrollRequest& request) override;
+  Result<v1::StartRunReply> start_run(const control::Peer& peer, const v1::StartRunRequest& request) override;
+  Result<v1::DoctorReply> doctor(const control::Peer& peer) override;
+  Result<v1::ListSessionsReply> list_sessions(const control::Peer& peer,
+                                              const v1::ListSessionsRequest& request) override;
+  Result<void> show_session(const control::Peer& peer, const v1::ShowSessionRequest& request,
+                            control::Stream<v1::ShowSessionPart>& stream) override;
+  Result<void> tail_sessions(const control::Peer& peer, const v1::TailSessionsRequest& request,
+                             control::Stream<v1::Record>& stream) override;
+  Result<v1::IdentityShowReply> identity_show(const control::Peer& peer,
+                                              const v1::IdentityShowRequest& request) override;
+  Result<v1::IdentityBundleReply> identity_bundle(const control::Peer& peer,
+                                                  const v1::IdentityBundleRequest& request) override;
+
+ private:
+  // On the loop's thread.
+  [[nodiscard]] v1::WorkloadInfo info_of(const Enrolment& enrolment) const;
+  void add_verdicts(const Enrolment& enrolment,
+                    google::protobuf::RepeatedPtrField<v1::TrafficVerdict>& verdicts) const;
+  struct AgentStatus {
+    v1::StatusReply reply;
+    std::uint32_t proxy_generation = 0;
+  };
+  [[nodiscard]] AgentStatus make_status() const;
+  void add_kernel_counters(v1::StatusReply& reply) const;
+  // Any thread.
+  [[nodiscard]] bool may_see(const control::Peer& peer, const v1::Record& record) const;
+
+  MainCalls& main_;
+  AgentParts parts_;
+};
+
+}  // namespace callgate::node
