@@ -62,10 +62,11 @@ endfunction()
 
 # callgate_test(NAME SOURCES a.cpp ... LINK targets [LABELS l ...])
 # A Catch2 program; ctest runs it as one test called NAME. Labels: unit (the default; built and run again under
-# AddressSanitizer), threads (also under ThreadSanitizer), kernel, integration, qemu. The targets unit_tests and
-# threads_tests build what carries the label. A test that needs root and has it not skips by exiting with 77.
+# AddressSanitizer), threads (also under ThreadSanitizer), kernel, integration, qemu. The targets unit_tests,
+# threads_tests and fuzz_tests build what carries the label. A test that needs root and has it not skips by exiting with 77.
 add_custom_target(unit_tests)
 add_custom_target(threads_tests)
+add_custom_target(fuzz_tests)
 function(callgate_test NAME)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;LABELS" ${ARGN})
   if(NOT ARG_LABELS)
@@ -88,8 +89,9 @@ function(callgate_fuzz NAME)
   add_executable(${NAME} ${ARG_SOURCES})
   target_link_libraries(${NAME} PRIVATE ${ARG_LINK})
   target_link_options(${NAME} PRIVATE -fsanitize=fuzzer)
-  add_test(NAME ${NAME} COMMAND ${NAME} -max_total_time=20 -rss_limit_mb=2048 -timeout=10
+  add_test(NAME ${NAME} COMMAND ${NAME} -max_total_time=10 -rss_limit_mb=2048 -timeout=10
     "${CMAKE_CURRENT_BINARY_DIR}/${NAME}.work" "${CMAKE_CURRENT_SOURCE_DIR}/corpus/${NAME}")
   file(MAKE_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/${NAME}.work")
   set_tests_properties(${NAME} PROPERTIES LABELS fuzz)
+  add_dependencies(fuzz_tests ${NAME})
 endfunction()
