@@ -9,8 +9,10 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -48,11 +50,21 @@ const std::vector<std::string>& what_was_not_run() {
   return missing;
 }
 
+namespace {
+void raise_loopback() {
+  ifreq request{};
+  std::strncpy(request.ifr_name, "lo", IFNAMSIZ - 1);
+  request.ifr_flags = IFF_UP;
+  const Fd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd || ::ioctl(fd.get(), SIOCSIFFLAGS, &request) != 0) fail("raise lo");
+}
+}  // namespace
+
 NetworkNamespace::NetworkNamespace() {
   const Fd here(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
   if (::unshare(CLONE_NEWNET) != 0) fail("unshare of the network namespace");
   fd_ = Fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-  run("ip link set lo up");
+  raise_loopback();
   if (::setns(here.get(), CLONE_NEWNET) != 0) fail("setns");
 }
 

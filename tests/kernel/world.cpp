@@ -102,11 +102,13 @@ World::World(WorldOptions options)
   Machine& made = Machine::get();
   host_ = std::make_unique<NetworkNamespace>();
   host_->enter();
-  run("ip link add host0 type veth peer name eth0 netns " + workload_.path());
-  run("ip addr add 10.77.0.1/24 dev host0 && ip addr add fd77::1/64 dev host0 nodad && ip link set host0 up");
+  // One command each: starting one is slow in an emulated machine.
+  run("printf 'link add host0 type veth peer name eth0 netns " + workload_.path() +
+      "\naddr add 10.77.0.1/24 dev host0\naddr add fd77::1/64 dev host0 nodad\nlink set host0 up\n' | ip "
+      "-batch -");
   within(workload_, [&options] {
-    run("ip addr add 10.77.0.2/24 dev eth0 && ip addr add fd77::2/64 dev eth0 nodad && ip link set eth0 up");
-    run("ip route add default via 10.77.0.1 && ip -6 route add default via fd77::1");
+    run("printf 'addr add 10.77.0.2/24 dev eth0\naddr add fd77::2/64 dev eth0 nodad\nlink set eth0 up\n"
+        "route add default via 10.77.0.1\nroute add ::/0 via fd77::1\n' | ip -batch -");
     if (!options.fast_open.empty()) std::ofstream("/proc/sys/net/ipv4/tcp_fastopen") << options.fast_open;
   });
   host_device_ = ::if_nametoindex("host0");
