@@ -23,6 +23,13 @@ struct PipelineOptions {
   BuilderLimits limits;
 };
 
+// A batch between take() or end_ring() and the end of commit().
+struct PendingBatch {
+  Batch batch;
+  std::string notes;
+  bool journaled = false;
+};
+
 // One thread, but for queries().
 class Pipeline {
  public:
@@ -60,12 +67,6 @@ class Pipeline {
  private:
   class Replay;
   class Annotations;
-  struct Pending {
-    Batch batch;
-    std::string notes;
-    bool journaled = false;
-  };
-
   Pipeline(Journal journal, std::unique_ptr<FileStore> store, const BuilderLimits& limits,
            WorkloadDirectory& directory);
   void compact_when_full();
@@ -74,7 +75,7 @@ class Pipeline {
   std::unique_ptr<FileStore> store_;
   RecordBuilder builder_;
   WorkloadDirectory& directory_;
-  std::optional<Pending> pending_;
+  std::optional<PendingBatch> pending_;
   std::uint64_t last_batch_ = 0;
   std::uint64_t compact_at_ = 0;  // bytes of the journal at which to try again
 };
