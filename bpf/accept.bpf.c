@@ -11,7 +11,7 @@ char LICENSE[] SEC("license") = "GPL";
 static __always_inline void count(enum callgate_gate_counter counter) {
   __u32 index = counter;
   __u64* value = bpf_map_lookup_elem(&gate_counters, &index);
-  if (value) *value += 1;
+  if (value) __sync_fetch_and_add(value, 1);
 }
 
 SEC("sockops")

@@ -19,7 +19,8 @@ char LICENSE[] SEC("license") = "GPL";
 
 static __always_inline void count_on_device(__u32 device, __u32 counter) {
   struct callgate_device_counters* counters = bpf_map_lookup_elem(&device_counters, &device);
-  if (counters && counter < callgate_device_counter_count) counters->values[counter] += 1;
+  if (counters && counter < callgate_device_counter_count)
+    __sync_fetch_and_add(&counters->values[counter], 1);
 }
 
 static __always_inline int is_of_agent(struct __sk_buff* skb) {

@@ -26,7 +26,8 @@ static __always_inline enum verdict judge(__u32 flags, __u32 heartbeat_slot) {
 
 static __always_inline void count(enum callgate_workload_counter counter) {
   struct callgate_workload_counters* counters = bpf_get_local_storage(&workload_counters, 0);
-  counters->values[counter] += 1;
+  /* Atomic: an interrupt on this CPU may run another program of the workload in the middle. */
+  __sync_fetch_and_add(&counters->values[counter], 1);
 }
 
 /* Judges, and counts at `refused` or one of the two counters that follow it. */

@@ -267,6 +267,16 @@ TEST_CASE(
   REQUIRE(::stat(path.c_str(), &status) != 0);
   const Address to = world.server_address(false);
   static_cast<void>(require_redirected(world, plain_attempt(world.inside(), to), to, false));
+  // An agent that starts now leaves them alone as long as there are sockets of that cgroup.
+  const std::string pins = programs.pin_root() + "/agents/" + std::to_string(id);
+  static_cast<void>(start_programs(Machine::get().pin_dir(), Machine::get().agent()));
+  static_cast<void>(require_redirected(world, plain_attempt(world.inside(), to), to, false));
+  CHECK(::stat(pins.c_str(), &status) == 0);
+  world.gates(kernel::Family::v4).clear();
+  CHECK(eventually([&] {
+    static_cast<void>(start_programs(Machine::get().pin_dir(), Machine::get().agent()));
+    return ::stat(pins.c_str(), &status) != 0;
+  }));
   const Cgroup again(path);
   CHECK(need(kernel::cgroup_id(need(kernel::open_cgroup(path)).get())) != id);
 }

@@ -13,6 +13,7 @@
 #include "kernel/agent_cgroups.hpp"
 #include "kernel/cgroup.hpp"
 #include "kernel/features.hpp"
+#include "kernel/probe.hpp"
 
 using namespace callgate;
 using namespace callgate::test;
@@ -333,6 +334,23 @@ TEST_CASE("cgroups of agents are a set that forgets those that are gone") {
   CHECK(need(cgroups.list()).size() == 2);
   need(cgroups.remove_dead());
   CHECK(need(cgroups.list()) == std::vector<std::uint64_t>{own});
+}
+
+TEST_CASE("a trial connection shows that the programs redirect, and that they do not without a gate") {
+  const World world({.enrol = false});
+  for (const auto family : {kernel::Family::v4, kernel::Family::v6}) {
+    const Cgroup empty(Machine::get().new_cgroup_path());
+    const kernel::Programs& programs = Machine::get().programs();
+    // The trial is made where its gate is: here, in the workload's namespace.
+    within(world.netns(), [&] {
+      need(kernel::probe_redirect(programs, world.gates(family).front(), family, empty.path()));
+      CHECK(need(world.workloads().list()).empty());
+      // A gate that another cgroup made gets no flow.
+      const kernel::Gate stranger = need(kernel::make_gate(family, {16000, 16010}));
+      CHECK(code_of(kernel::probe_redirect(programs, stranger, family, empty.path())) == "probe_failed");
+      CHECK(need(world.workloads().list()).empty());
+    });
+  }
 }
 
 TEST_CASE("this kernel has every feature that the programs require") {

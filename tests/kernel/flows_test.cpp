@@ -138,6 +138,9 @@ void connect_many(const World& world) {
   CHECK(tally.unattributed == 0);
   CHECK(tally.wrong == 0);
   CHECK(tally.right == wanted);
+  const auto counters = world.counters();
+  CHECK(counters.at("redirected") == static_cast<std::uint64_t>(wanted));
+  CHECK(counters.at("published") == static_cast<std::uint64_t>(wanted));
   const auto pending = need(world.workloads().pending(world.config().workload));
   CHECK(pending.entries == 0);
   CHECK(pending.counted == 0);

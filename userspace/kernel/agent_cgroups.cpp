@@ -1,6 +1,9 @@
 #include "kernel/agent_cgroups.hpp"
 
 #include <cerrno>
+#include <string>
+
+#include <sys/stat.h>
 
 #include "kernel/cgroup.hpp"
 #include "kernel/program_set.hpp"
@@ -41,6 +44,9 @@ Result<void> AgentCgroups::remove_dead() const {
   auto ids = list();
   if (!ids) return ids.error();
   for (const std::uint64_t id : *ids) {
+    // Programs::attach() removes the pins of an agent when its last socket is gone.
+    struct stat pins {};
+    if (::stat((programs_.pin_root() + "/agents/" + std::to_string(id)).c_str(), &pins) == 0) continue;
     auto cgroup = open_cgroup_by_id(programs_.cgroup_mount(), id);
     if (cgroup) continue;
     if (cgroup.error().code != "no_cgroup") return cgroup.error();

@@ -20,8 +20,8 @@ class AgentCgroups {
   [[nodiscard]] Result<void> add(std::uint64_t cgroup_id) const;
   [[nodiscard]] Result<void> remove(std::uint64_t cgroup_id) const;
   [[nodiscard]] Result<std::vector<std::uint64_t>> list() const;
-  // Removes ids whose cgroup no longer exists. (Ids are never reused, so a leftover is harmless, but the set
-  // is bounded.)
+  // Removes ids of agents whose cgroup and all of its sockets are gone. (Ids are never reused, so a leftover
+  // is harmless, but the set is bounded.)
   [[nodiscard]] Result<void> remove_dead() const;
 
  private:

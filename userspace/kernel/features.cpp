@@ -177,6 +177,8 @@ std::vector<Feature> probe_features(const std::string& pin_dir) {
       "destinations and flows live with their sockets");
   add("socket lookup in connect hooks", has_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_sk_lookup_tcp),
       true, "gates are recognized by the agent's mark");
+  add("current task in connect hooks", has_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_get_current_task),
+      true, "a connection is attributed to its process");
   add("network namespace cookies", has_helper(BPF_PROG_TYPE_SOCK_OPS, BPF_FUNC_get_netns_cookie), true,
       "flows are told apart by their network namespace");
   add("device guard (clsact, cls_bpf)", can_guard_devices(), false,

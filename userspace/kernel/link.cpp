@@ -107,7 +107,8 @@ Result<void> update_or_attach(const bpf_object* object, const Hook& hook, int cg
   if (!updatable) return updatable.error();
   if (!*updatable) return attach_and_pin(object, hook, cgroup_fd, path);
   if (::bpf_link_update(link->get(), program_fd(object, hook), nullptr) == 0) return {};
-  // ENOLINK: the cgroup's death took the link. EINVAL: some kernels see themselves that the storage maps differ.
+  // ENOLINK: the cgroup's death took the link. EINVAL: some kernels see themselves that the storage maps
+  // differ.
   if (errno == ENOLINK || errno == EINVAL) return attach_and_pin(object, hook, cgroup_fd, path);
   return system_error(std::string("update the link of ") + hook.program, errno);
 }

@@ -113,16 +113,28 @@ Result<void> detach_agent(const std::string& directory) {
   return {};
 }
 
-// Pins of agents whose cgroup was removed: their links are dead.
+// A link dies with its cgroup, and a cgroup lives as long as it has sockets, also when its directory is gone.
+Result<bool> is_dead(const std::string& agent) {
+  for (const Hook& hook : gate_hooks) {
+    auto link = open_pin(agent + "/" + hook.program);
+    if (!link) {
+      if (link.error().code == "no_pin") continue;
+      return link.error();
+    }
+    auto state = link_state(link->get());
+    if (!state) return state.error();
+    if (state->cgroup_id != 0) return false;
+  }
+  return true;
+}
+
+// Pins of agents that ended, and whose last gate and upstream socket did.
 Result<void> remove_dead_agents(const ProgramSet& set) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(set.pin_root + "/agents", error)) {
-    const std::uint64_t id = std::strtoull(entry.path().filename().c_str(), nullptr, 10);
-    if (id == set.gates_cgroup_id) continue;
-    auto cgroup = open_cgroup_by_id(set.config.cgroup_mount, id);
-    if (cgroup) continue;
-    if (cgroup.error().code != "no_cgroup") return cgroup.error();
-    CALLGATE_TRY(detach_agent(entry.path()));
+    auto dead = is_dead(entry.path());
+    if (!dead) return dead.error();
+    if (*dead) CALLGATE_TRY(detach_agent(entry.path()));
   }
   if (error) return system_error("list " + set.pin_root + "/agents", error.value());
   return {};
