@@ -1,0 +1,58 @@
+// What all commands share: global options, the way to the agent, and how a command ends.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "base/result.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/output.hpp"
+#include "control/client.hpp"
+
+namespace callgate::cli {
+
+struct Context {
+  explicit Context(Output output_) : output(output_) {}
+
+  Output output;
+  std::string socket;  // --socket; empty: as the configuration says
+  std::string config;  // --config; empty: the default file, if it is there
+  bool no_color = false;
+  // What stands behind "--" of `callgate run`.
+  std::vector<std::string> after_dashes;
+  // What the chosen command does; set while the command line is parsed. Returns the exit status.
+  std::function<int()> action;
+
+  // The control socket to use. Error bad_config if --config names a file that is none.
+  [[nodiscard]] Result<std::string> socket_path() const;
+  [[nodiscard]] Result<std::unique_ptr<control::Client>> connect() const;
+  // Writes "callgate: …" to standard error and returns the exit status of the error.
+  [[nodiscard]] int fail(const Error& error) const;
+};
+
+// Each adds one command. The app and the context must outlive parsing and the action.
+void add_run(CLI::App& app, Context& context);
+void add_enroll(CLI::App& app, Context& context);
+void add_unenroll(CLI::App& app, Context& context);
+void add_workloads(CLI::App& app, Context& context);
+void add_status(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
+void add_sessions(CLI::App& app, Context& context);  // list, show, tail
+void add_sessions_list(CLI::App& sessions, Context& context);
+void add_sessions_show(CLI::App& sessions, Context& context);
+void add_sessions_tail(CLI::App& sessions, Context& context);
+void add_policy(CLI::App& app, Context& context);    // check
+void add_config(CLI::App& app, Context& context);    // check
+void add_identity(CLI::App& app, Context& context);  // show, bundle
+
+// The whole command: parses `arguments` (without the program's name) and does what they say.
+[[nodiscard]] int run_command_line(const std::vector<std::string>& arguments, std::ostream& out,
+                                   std::ostream& err);
+
+}  // namespace callgate::cli

@@ -1,0 +1,226 @@
+#include "cli/record_text.hpp"
+
+#include <algorithm>
+#include <ostream>
+
+#include <fmt/format.h>
+
+#include "base/bytes.hpp"
+#include "cli/json.hpp"
+#include "cli/text.hpp"
+
+namespace callgate::cli {
+namespace {
+
+std::string hex(const std::string& bytes) {
+  return to_hex(as_bytes(bytes));
+}
+
+std::string function_of(const v1::Record& record) {
+  if (!record.function().empty()) return record.function();
+  return record.kind() == v1::Record::KIND_FLOW ? "tcp:connect " + show_endpoint(record.destination()) : "";
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const auto& part : parts) {
+    if (!part.empty()) text += (text.empty() ? "" : ", ") + part;
+  }
+  return text;
+}
+
+std::string process_text(const v1::Process& process) {
+  if (process.tgid() == 0) return {};
+  const auto path = process.exe_path().empty() ? std::string("unknown program") : process.exe_path();
+  return fmt::format("{} (pid {})", path, process.tgid());
+}
+
+std::string decision_detail(const v1::Record& record) {
+  const auto& decision = record.decision();
+  const auto policy = decision.policy().empty() ? "" : "policy " + decision.policy();
+  const auto rule = decision.rule().empty() ? "" : "rule " + decision.rule();
+  return joined({decision_text(record), policy, rule, decision.reason()});
+}
+
+std::string upstream_text(const v1::Upstream& upstream) {
+  const auto required = "required: " + requirement_name(upstream.required());
+  if (!upstream.reached()) return "not reached, " + required;
+  std::string protection;
+  if (upstream.plaintext()) protection = "PLAINTEXT";
+  if (upstream.tls()) {
+    protection =
+        joined({upstream.tls_version(), upstream.cipher(), upstream.verified() ? "verified" : "UNVERIFIED",
+                upstream.mutual() ? "client certificate sent" : ""});
+  }
+  return joined({show_endpoint(upstream.address()), protection, upstream.reused() ? "kept connection" : "",
+                 upstream.resumed() ? "resumed session" : "", required});
+}
+
+std::string certificate_text(const v1::Certificate& certificate) {
+  const auto until = certificate.not_after_seconds() == 0
+                         ? std::string()
+                         : "valid until " + show_time(certificate.not_after_seconds() * 1'000'000'000U);
+  return joined({certificate.subject(), certificate.spiffe_id(), until});
+}
+
+std::string timings_text(const v1::Record& record) {
+  const auto& timings = record.timings();
+  const auto step = [](const char* name, std::uint32_t value) {
+    return value == 0 ? std::string() : fmt::format("{} {}", name, show_microseconds(value));
+  };
+  return joined({step("connected", timings.connected_us()), step("TLS done", timings.handshaken_us()),
+                 step("first byte", timings.first_byte_us()), step("whole", timings.total_us())});
+}
+
+std::string content_text(const v1::Content& content) {
+  const auto captured = content.truncated()
+                            ? fmt::format("captured {} (truncated)", show_size(content.captured_size()))
+                            : std::string();
+  return joined({show_size(content.size()), captured});
+}
+
+std::string payload_title(const v1::PayloadChunk& chunk) {
+  constexpr const char* kinds[] = {"head", "body", "trailers", "stream"};
+  const auto kind = static_cast<std::size_t>(chunk.kind());
+  return fmt::format("{} {}",
+                     chunk.direction() == v1::PayloadChunk::DIRECTION_REQUEST ? "request" : "response",
+                     kind < std::size(kinds) ? kinds[kind] : "bytes");
+}
+
+void print_indented(std::string_view text, std::ostream& out) {
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    out << "    " << text.substr(0, end) << '\n';
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+}  // namespace
+
+std::string decision_text(const v1::Record& record) {
+  if (!record.has_decision() || record.decision().verdict() == v1::VERDICT_UNSPECIFIED) return "-";
+  const std::string verdict = record.decision().verdict() == v1::VERDICT_ALLOW ? "allow" : "deny";
+  return record.decision().enforced() ? verdict : verdict + " (observed)";
+}
+
+Colour outcome_colour(v1::Outcome outcome) {
+  switch (outcome) {
+    case v1::OUTCOME_COMPLETED:
+      return Colour::good;
+    case v1::OUTCOME_CALLER_ABORTED:
+    case v1::OUTCOME_INTERRUPTED:
+      return Colour::warning;
+    default:
+      return Colour::bad;
+  }
+}
+
+std::vector<Column> record_columns() {
+  return {{"TIME"},     {"SESSION"},       {"WORKLOAD", true}, {"FUNCTION", true},
+          {"DECISION"}, {"OUTCOME", true}, {"STATUS"},         {"TOOK", false, true}};
+}
+
+std::vector<Cell> record_row(const v1::Record& record) {
+  auto outcome = outcome_name(record.outcome());
+  if (!record.error_code().empty()) outcome += ": " + record.error_code();
+  return {show_time(record.opened_ns()),
+          hex(record.session_id()),
+          record.workload().name(),
+          function_of(record),
+          decision_text(record),
+          {outcome, outcome_colour(record.outcome())},
+          record.status() == 0 ? std::string() : std::to_string(record.status()),
+          show_microseconds(record.timings().total_us())};
+}
+
+std::string record_line(const v1::Record& record, const Output& output) {
+  const auto row = record_row(record);
+  std::string line;
+  for (std::size_t index = 0; index < row.size(); ++index) {
+    const auto text = row[index].text.empty() ? std::string("-") : safe(row[index].text);
+    line += (index == 0 ? "" : "  ") + output.paint(text, row[index].colour);
+  }
+  return line;
+}
+
+void print_record(const v1::Record& record, const Output& output) {
+  const bool flow = record.kind() == v1::Record::KIND_FLOW;
+  output.out << output.paint(fmt::format("{} {}", flow ? "flow of session" : "call",
+                                         hex(flow ? record.session_id() : record.call_id())),
+                             Colour::strong)
+             << '\n';
+  const auto line = [&](std::string_view name, const std::string& text, Colour colour = Colour::none) {
+    if (!text.empty())
+      output.out << fmt::format("  {:<12} ", name) << output.paint(safe(text), colour) << '\n';
+  };
+  line("session", hex(record.session_id()));
+  line("time", joined({show_time(record.opened_ns()), timings_text(record)}));
+  line("workload", joined({record.workload().name().empty() ? "unknown" : record.workload().name(),
+                           record.workload().spiffe_id()}));
+  line("process", process_text(record.process()));
+  line("function", function_of(record));
+  line("destination", show_endpoint(record.destination()));
+  if (!record.target().host().empty())
+    line("target", fmt::format("{}:{}", record.target().host(), record.target().port()));
+  if (record.has_decision()) line("decision", decision_detail(record));
+  if (record.has_upstream()) {
+    const bool weak =
+        record.upstream().reached() && (record.upstream().plaintext() || record.upstream().unverified());
+    line("upstream", upstream_text(record.upstream()), weak ? Colour::warning : Colour::none);
+  }
+  if (record.upstream().has_certificate()) {
+    line("certificate", certificate_text(record.upstream().certificate()));
+    line("", "sha256 " + hex(record.upstream().certificate().sha256()));
+  }
+  const auto status = record.status() == 0 ? std::string() : fmt::format("status {}", record.status());
+  line("outcome",
+       joined({outcome_name(record.outcome()), status, record.error_code(), record.error_detail()}),
+       outcome_colour(record.outcome()));
+  for (const auto& [name, content] :
+       {std::pair{"request", &record.request()}, std::pair{"response", &record.response()}}) {
+    if (flow) continue;
+    line(name, content_text(*content));
+    if (!content->head_sha256().empty()) line("", "head sha256 " + hex(content->head_sha256()));
+    if (!content->body_sha256().empty()) line("", "body sha256 " + hex(content->body_sha256()));
+  }
+  if (flow) {
+    line("bytes",
+         fmt::format("{} from the caller, {} to the caller", show_size(record.session().received_bytes()),
+                     show_size(record.session().sent_bytes())));
+  }
+  if (record.text_truncated()) line("note", "some text above was too long for the record and was cut");
+}
+
+void PayloadPrinter::add(const v1::PayloadChunk& chunk) {
+  if (open_ && (current_.direction() != chunk.direction() || current_.kind() != chunk.kind())) finish();
+  if (!open_) {
+    current_ = chunk;
+    open_ = true;
+  } else {
+    current_.mutable_data()->append(chunk.data());
+    current_.set_truncated(chunk.truncated());
+    current_.set_omitted(chunk.omitted());
+  }
+  // Long payloads are printed piece by piece, so that the command's memory stays bounded.
+  constexpr std::size_t piece = 1U << 20U;
+  if (current_.data().size() >= piece) finish();
+}
+
+void PayloadPrinter::finish() {
+  if (!open_) return;
+  open_ = false;
+  const std::string_view data = current_.data();
+  output_.out << output_.paint(fmt::format("  {} ({})", payload_title(current_), show_size(data.size())),
+                               Colour::faint)
+              << '\n';
+  print_indented(is_text(data) ? safe_lines(data) : hex_dump(data), output_.out);
+  if (current_.truncated()) {
+    const auto omitted = current_.omitted() == 0 ? std::string("more bytes passed")
+                                                 : show_size(current_.omitted()) + " more passed";
+    output_.out << output_.paint(fmt::format("    [truncated: {} and were not captured]", omitted),
+                                 Colour::warning)
+                << '\n';
+  }
+}
+
+}  // namespace callgate::cli
