@@ -54,7 +54,9 @@ EventWriter::EventWriter(RingWriter& ring)
 bool EventWriter::has_room(std::size_t payload) {
   constexpr std::size_t largest_opening =
       sizeof(CallOpened) + function_limit + host_limit + policy_limit + rule_limit + reason_limit;
-  return ring_.room() >= headroom_ + largest_opening + payload;
+  const std::size_t needed = largest_opening + payload;
+  // An event that does not fit before the end of the ring leaves that end empty.
+  return ring_.room() >= headroom_ + needed + std::min(needed, largest_piece);
 }
 
 bool EventWriter::session_opened(SessionOpened event) {

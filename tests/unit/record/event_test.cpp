@@ -13,8 +13,8 @@ namespace callgate::record {
 namespace {
 
 struct Loop {
-  Loop() {
-    file = create_ring(directory / "ring", 64U << 10U, {1, 2}).value();
+  explicit Loop(std::size_t capacity = 64U << 10U) {
+    file = create_ring(directory / "ring", capacity, {1, 2}).value();
     writer = std::make_unique<RingWriter>(RingWriter::map(file.get()).value());
     events = std::make_unique<EventWriter>(*writer);
     reader = std::make_unique<RingReader>(
@@ -143,6 +143,24 @@ TEST_CASE("A filling ring first refuses payload and calls, and still takes what 
   }
   CHECK(found == taken);
   CHECK(loop.events->has_room());
+}
+
+TEST_CASE("What there is room for fits, wherever the end of the ring lies") {
+  Loop loop(1U << 20U);
+  const std::vector<std::uint8_t> body(64U << 10U);
+  std::size_t fitted = 0;
+  for (std::size_t turn = 0; turn < 3000; ++turn) {
+    // Whole pieces begin at the start of the ring again and again: this one moves them on.
+    REQUIRE(loop.events->payload(Payload{}, Bytes(body).first(turn * 7919 % body.size() + 1)) != 0);
+    if (turn % 16 == 0) {
+      for (; loop.events->has_room(body.size()); ++fitted) {
+        REQUIRE(loop.events->payload(Payload{}, body) == body.size());
+      }
+    }
+    while (!loop.take().empty()) {
+    }
+  }
+  CHECK(fitted > 1000);
 }
 
 template <typename Event>

@@ -395,7 +395,7 @@ TEST_CASE("A full disk stops recording with a reason; with space again nothing i
     CHECK(recorder->status().failure->code == "disk_full");
     while (proxy.whole_call(body, body))
       ++calls;
-    CHECK_FALSE(proxy.events.has_room(8192));
+    CHECK_FALSE(proxy.events.has_room(2 * body.size() + 4096));
     const std::size_t before = recorder->queries().counts().records;
     CHECK(before < calls);
     REQUIRE(::mount("tmpfs", state.c_str(), "tmpfs", MS_REMOUNT, "size=64m") == 0);
