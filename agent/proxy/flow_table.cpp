@@ -1,6 +1,7 @@
 #include "proxy/flow_table.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -46,8 +47,15 @@ Session& FlowTable::insert(const kernel::Flow& flow, std::shared_ptr<Workload> w
 }
 
 void FlowTable::wake(Wait reason) {
-  for (std::size_t i = 0; i < sessions_.size(); ++i) {
-    if (sessions_[i]->waits_for() == reason) sessions_[i]->step();
+  // Who comes first changes each time: where there is not enough for everybody, nobody is always the one who gets nothing.
+  const std::size_t count = sessions_.size();
+  const std::size_t first = woken_first_ < count ? woken_first_ : 0;
+  bool any = false;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t index = first + i < count ? first + i : first + i - count;
+    if (sessions_[index]->waits_for() != reason) continue;
+    if (!std::exchange(any, true)) woken_first_ = index + 1;
+    sessions_[index]->step();
   }
 }
 

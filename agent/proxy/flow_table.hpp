@@ -38,6 +38,7 @@ class FlowTable {
   FlowSource& source_;
   std::vector<std::unique_ptr<Session>> sessions_;
   std::unordered_map<std::uint64_t, std::uint32_t> per_workload_;
+  std::size_t woken_first_ = 0;  // where the next wake() begins
 };
 
 }  // namespace callgate::proxy
