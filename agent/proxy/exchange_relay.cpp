@@ -252,7 +252,7 @@ bool Exchange::send_response(std::string_view content, bool complete) {
     return false;
   }
   if (!complete) return true;
-  expected_ = false;
+  expected_ = !response_keep_;  // a reader that was told of a connection's end is of no more use
   release_upstream();
   end(announced_close_ || !request_done_ ? Progress::close : Progress::keep);
   return false;

@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -291,6 +292,12 @@ class Worker::Loop {
   void add_gate(std::uint64_t id, Fd socket) {
     if (draining_) return;
     remove_gate(id);
+    // A listener that waits would make the thread wait.
+    const int flags = ::fcntl(socket.get(), F_GETFL);
+    if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
+      log_error("gate_failed", {{"gate", std::to_string(id)}, {"detail", system_error("fcntl", errno).message}});
+      return;
+    }
     Gate& gate = gates_.emplace_back(*this, id, std::move(socket));
     auto watch = poller_.add(gate.socket.get(), gate);
     if (!watch) {
