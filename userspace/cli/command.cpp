@@ -19,10 +19,10 @@ constexpr const char* description =
 
 constexpr const char* footer =
     "Examples:\n"
-    "  callgate doctor                                      what this host lacks, with the cure\n"
-    "  callgate run --name shop -- curl http://pay.internal/    run a program under control\n"
-    "  callgate sessions list                               what was called, and what came of it\n"
-    "  callgate policy check /etc/callgate/policies/*.yaml  find mistakes before the agent does\n"
+    "  callgate doctor                                        what this host lacks, with the cure\n"
+    "  callgate run --name shop -- curl http://pay.internal/  run a program under control\n"
+    "  callgate sessions list                                 what was called, and what came of it\n"
+    "  callgate policy check /etc/callgate/policies/*.yaml    find mistakes before the agent does\n"
     "\n"
     "Exit status: 0 all right; 1 a check found something, or the request failed; 2 the command line makes no "
     "sense;\n"

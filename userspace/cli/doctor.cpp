@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <ostream>
 
 #include "cli/command.hpp"
@@ -20,38 +21,35 @@ Cell state_cell(v1::FindingState state) {
   }
 }
 
-// What the agent says; about the same thing it knows more than this command.
-void add_findings_of_agent(Findings& findings,
-                           const google::protobuf::RepeatedPtrField<v1::Finding>& of_agent) {
-  for (const auto& finding : of_agent) {
-    findings.erase(std::remove_if(findings.begin(), findings.end(),
-                                  [&](const v1::Finding& own) { return own.name() == finding.name(); }),
-                   findings.end());
-  }
-  findings.insert(findings.end(), of_agent.begin(), of_agent.end());
+void append(Findings& findings, Findings more) {
+  findings.insert(findings.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
+// An agent that tells its findings looks at the same host with more rights and its own configuration, so this
+// command looks itself only where none does.
 Findings examine(const Context& context) {
   const auto config_path = context.config.empty() ? std::string(config::default_path) : context.config;
   auto client = context.connect();
-  auto findings = check_host(config_path, !client);
   if (!client) {
+    auto findings = check_host(config_path);
     findings.push_back(make_finding("agent", v1::FINDING_STATE_FAILED, client.error().message,
                                     "start callgated, or name its socket with --socket"));
     return findings;
   }
   const auto reply = (*client)->doctor();
   if (reply) {
-    findings.push_back(make_finding("agent", v1::FINDING_STATE_OK, "callgated answers"));
-    add_findings_of_agent(findings, reply->findings());
-  } else if (reply.error().code == "denied") {
-    findings.push_back(make_finding("agent", v1::FINDING_STATE_WARNING,
-                                    "callgated answers, but tells only administrators more",
-                                    "ask as root, or as a user of `control.admins`"));
-  } else {
-    findings.push_back(
-        make_finding("agent", v1::FINDING_STATE_FAILED, reply.error().message, "see the log of callgated"));
+    Findings findings{make_finding("agent", v1::FINDING_STATE_OK, "callgated answers")};
+    append(findings, {reply->findings().begin(), reply->findings().end()});
+    // A file that the user names may be newer than what the agent read.
+    if (!context.config.empty()) append(findings, check_configuration(config_path));
+    return findings;
   }
+  auto findings = check_host(config_path);
+  const bool denied = reply.error().code == "denied";
+  findings.push_back(
+      make_finding("agent", denied ? v1::FINDING_STATE_WARNING : v1::FINDING_STATE_FAILED,
+                   denied ? "callgated answers, but tells only administrators more" : reply.error().message,
+                   denied ? "ask as root, or as a user of `control.admins`" : "see the log of callgated"));
   return findings;
 }
 

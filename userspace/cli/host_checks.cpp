@@ -72,37 +72,6 @@ v1::Finding check_capabilities() {
                       "run callgated outside of the container, or give the container these capabilities");
 }
 
-Findings check_configuration(const std::string& path, const config::Loaded& loaded) {
-  Findings findings;
-  if (!loaded.findings.empty()) {
-    findings.push_back(
-        make_finding("config", failed, config::format_finding(loaded.findings.front()),
-                     fmt::format("correct it: `callgate config check {}` shows everything", path)));
-    return findings;
-  }
-  findings.push_back(make_finding("config", ok, path + " is valid"));
-  const auto& directory = loaded.config.policies_dir;
-  if (::access(directory.c_str(), R_OK | X_OK) != 0) {
-    findings.push_back(
-        make_finding("policies", warning, directory + " cannot be read", "create it, or ask as root"));
-    return findings;
-  }
-  const auto policies = policy::load_directory(directory);
-  if (!policies.ok()) {
-    findings.push_back(
-        make_finding("policies", failed, policies.report(),
-                     "correct the files: `callgate policy check FILE…` shows what is wrong with them"));
-  } else if (policies.policies.empty()) {
-    findings.push_back(make_finding("policies", warning,
-                                    directory + " holds no policy, so only the default mode applies",
-                                    "write a policy, beginning with an example of callgate"));
-  } else {
-    findings.push_back(
-        make_finding("policies", ok, fmt::format("{} in {}", policies.policies.size(), directory)));
-  }
-  return findings;
-}
-
 }  // namespace
 
 v1::Finding make_finding(std::string name, v1::FindingState state, std::string detail, std::string cure) {
@@ -154,36 +123,66 @@ v1::Finding check_run_dir(std::string_view mountinfo, const std::string& run_dir
                       fmt::format("mount -t tmpfs tmpfs {}, or change `run_dir`", run_dir));
 }
 
-Findings check_host(const std::string& config_path, bool probe) {
+Findings check_configuration(const std::string& path) {
   Findings findings;
-  utsname name{};
-  ::uname(&name);
-  findings.push_back(check_kernel_release(name.release));
-  findings.push_back(check_type_information());
+  if (::access(path.c_str(), R_OK) != 0) {
+    findings.push_back(make_finding("config", warning, path + " cannot be read",
+                                    "name the agent's configuration with --config, or ask as root"));
+    return findings;
+  }
+  const auto loaded = config::load_config(path);
+  if (!loaded.findings.empty()) {
+    findings.push_back(
+        make_finding("config", failed, config::format_finding(loaded.findings.front()),
+                     fmt::format("correct it: `callgate config check {}` shows everything", path)));
+    return findings;
+  }
+  findings.push_back(make_finding("config", ok, path + " is valid"));
+  const auto& directory = loaded.config.policies_dir;
+  if (::access(directory.c_str(), R_OK | X_OK) != 0) {
+    findings.push_back(
+        make_finding("policies", warning, directory + " cannot be read", "create it, or ask as root"));
+    return findings;
+  }
+  const auto policies = policy::load_directory(directory);
+  if (!policies.ok()) {
+    findings.push_back(
+        make_finding("policies", failed, policies.report(),
+                     "correct the files: `callgate policy check FILE…` shows what is wrong with them"));
+  } else if (policies.policies.empty()) {
+    findings.push_back(make_finding("policies", warning,
+                                    directory + " holds no policy, so only the default mode applies",
+                                    "write a policy, beginning with an example of callgate"));
+  } else {
+    findings.push_back(
+        make_finding("policies", ok, fmt::format("{} in {}", policies.policies.size(), directory)));
+  }
+  return findings;
+}
+
+Findings check_host(const std::string& config_path) {
+  Findings findings;
   const auto loaded = config::load_config(config_path);
   const auto mountinfo = read_file("/proc/self/mountinfo");
-  if (mountinfo) {
-    findings.push_back(check_cgroup2(*mountinfo));
-    findings.push_back(check_bpffs(*mountinfo, loaded.config.pin_dir));
-    findings.push_back(check_run_dir(*mountinfo, loaded.config.run_dir));
+  const std::string_view mounts = mountinfo ? std::string_view(*mountinfo) : std::string_view();
+  if (::geteuid() == 0) {
+    for (const auto& feature : kernel::probe_features(loaded.config.pin_dir)) {
+      const auto state = feature.present ? ok : feature.required ? failed : warning;
+      findings.push_back(
+          make_finding(feature.name, state, feature.why, feature.present ? std::string() : feature.cure));
+    }
+    findings.push_back(check_capabilities());
   } else {
-    findings.push_back(make_finding("mounts", failed, mountinfo.error().message, "mount -t proc proc /proc"));
+    utsname name{};
+    ::uname(&name);
+    findings.push_back(check_kernel_release(name.release));
+    findings.push_back(check_type_information());
+    findings.push_back(check_cgroup2(mounts));
+    findings.push_back(check_bpffs(mounts, loaded.config.pin_dir));
   }
-  if (::access(config_path.c_str(), R_OK) == 0) {
-    for (auto& finding : check_configuration(config_path, loaded))
-      findings.push_back(std::move(finding));
-  } else {
-    findings.push_back(make_finding("config", warning, config_path + " cannot be read",
-                                    "name the agent's configuration with --config, or ask as root"));
-  }
-  if (::geteuid() != 0) return findings;
-  findings.push_back(check_capabilities());
-  if (!probe) return findings;
-  for (const auto& feature : kernel::probe_features(loaded.config.pin_dir)) {
-    const auto state = feature.present ? ok : feature.required ? failed : warning;
-    findings.push_back(
-        make_finding(feature.name, state, feature.why, feature.present ? std::string() : feature.cure));
-  }
+  findings.push_back(check_run_dir(mounts, loaded.config.run_dir));
+  for (auto& finding : check_configuration(config_path))
+    findings.push_back(std::move(finding));
   return findings;
 }
 

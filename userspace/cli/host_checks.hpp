@@ -24,8 +24,10 @@ using Findings = std::vector<v1::Finding>;
 // The type of the file system that `path` (which need not exist) is on; empty if the text does not tell.
 [[nodiscard]] std::string file_system_of(std::string_view mountinfo, const std::string& path);
 
-// All of the above on this host, and what else can be looked at: type information, the configuration and the
-// policies. As root also capabilities, and with `probe` what the kernel offers.
-[[nodiscard]] Findings check_host(const std::string& config_path, bool probe);
+// Whether the configuration and the policies that it names are valid.
+[[nodiscard]] Findings check_configuration(const std::string& path);
+
+// Everything that this process can find out about the host. Root also probes what the kernel offers.
+[[nodiscard]] Findings check_host(const std::string& config_path);
 
 }  // namespace callgate::cli
