@@ -73,6 +73,7 @@ Result<void> AppendFile::truncate(std::uint64_t size) {
   }
   torn_ = false;
   size_ = size;
+  forgotten_ = std::min(forgotten_, size_);
   dirty_ = true;
   return {};
 }
@@ -82,6 +83,16 @@ Result<void> AppendFile::sync() {
   if (::fdatasync(fd_.get()) != 0) return write_error(path_, errno);
   dirty_ = false;
   return {};
+}
+
+void AppendFile::forget() {
+  if (dirty_ || size_ <= forgotten_) return;
+  // Only advice: where it is not followed, nothing is wrong.
+  if (::posix_fadvise(fd_.get(), static_cast<off_t>(forgotten_), static_cast<off_t>(size_ - forgotten_),
+                      POSIX_FADV_DONTNEED) == 0) {
+    // The last page is still being filled.
+    forgotten_ = size_ & ~std::uint64_t{4095};
+  }
 }
 
 Result<void> read_at(int fd, std::span<std::uint8_t> to, std::uint64_t offset, const std::string& path) {

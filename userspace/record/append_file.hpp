@@ -27,6 +27,9 @@ class AppendFile {
   // Cuts the file to `size`, which it must have reached.
   [[nodiscard]] Result<void> truncate(std::uint64_t size);
   [[nodiscard]] Result<void> sync();
+  // Takes what is on disk out of the page cache: for bytes that are seldom read, so that a busy log does not
+  // push out what the node's workloads read.
+  void forget();
   [[nodiscard]] std::uint64_t size() const { return size_; }
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -35,7 +38,8 @@ class AppendFile {
   Fd fd_;
   std::string path_;
   std::uint64_t size_ = 0;
-  bool torn_ = false;  // what a failed append left could not be cut off
+  std::uint64_t forgotten_ = 0;  // bytes from the start that were taken out of the cache
+  bool torn_ = false;            // what a failed append left could not be cut off
   bool dirty_ = false;
 };
 

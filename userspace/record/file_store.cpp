@@ -187,6 +187,7 @@ void FileStore::rotate() {
 
 Result<void> FileStore::sync() {
   CALLGATE_TRY(current_->payload.sync());
+  current_->payload.forget();
   CALLGATE_TRY(current_->records.sync());
   StoreMark mark{};
   mark.magic = store_mark_magic;

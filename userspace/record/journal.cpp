@@ -152,6 +152,12 @@ Result<void> Journal::start_segment(std::string_view snapshot, std::uint64_t num
   return {};
 }
 
+Result<void> Journal::sync() {
+  CALLGATE_TRY(segment_.sync());
+  segment_.forget();  // only a recovery reads it
+  return {};
+}
+
 Result<void> Journal::append(const Batch& batch) {
   if (!batch.events.empty() || !batch.notes.empty() || batch.kind != BatchKind::events) {
     return append_batch(segment_, batch, pieces_);

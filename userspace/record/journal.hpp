@@ -65,7 +65,7 @@ class Journal {
   // Appends a batch; it is in the page cache when this returns. On failure the journal is as before. Errors:
   // disk_full, system errors.
   [[nodiscard]] Result<void> append(const Batch& batch);
-  [[nodiscard]] Result<void> sync() { return segment_.sync(); }
+  [[nodiscard]] Result<void> sync();
 
   // Whether the segment has reached its size.
   [[nodiscard]] bool full() const { return segment_.size() >= options_.segment_size; }
