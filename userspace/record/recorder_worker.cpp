@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -186,6 +187,7 @@ void Recorder::Worker::run() {
     std::unique_lock lock(mutex_);
     if (stopping_ && (!worked || --rounds_left == 0)) break;
     if (stopping_) continue;
+    if (std::exchange(behind_, false) && !state_.failure) continue;
     const auto wait = state_.failure ? options_.retry_interval
                       : worked       ? options_.poll_busy
                                      : options_.poll_idle;
@@ -241,6 +243,7 @@ bool Recorder::Worker::drain(RingOwner owner, Ring& ring) {
   ring.corrupt = pipeline_->take(owner, *events, ring.reader.read_position());
   ++state_.batches;
   state_.event_bytes += events->size();
+  if (events->size() >= buffer_size / 2) behind_ = true;
   in_flight_ = &ring;
   if (!settle()) return true;
   if (ring.corrupt) end(owner, ring, *ring.corrupt);

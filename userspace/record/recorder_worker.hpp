@@ -65,6 +65,7 @@ class Recorder::Worker {
   std::unique_ptr<std::uint8_t[]> buffer_;
   std::uint64_t synced_ns_ = 0;
   bool unsynced_ = false;
+  bool behind_ = false;  // a ring held so much that the next look at it must not wait
   RecorderStatus state_;
 
   mutable std::mutex mutex_;
