@@ -109,6 +109,8 @@ class Worker::Loop {
     const Nanoseconds now = context_->clock.now();
     if (now < next_ring_wake_) return;
     next_ring_wake_ = now + ring_wait * nanoseconds_per_millisecond;
+    // While there is too little for anybody, nobody is woken in vain.
+    if (!context_->recorder.has_room(context_->recorder.piece_size())) return;
     context_->ring_wanted = false;
     flows_->wake(Wait::ring);
   }
