@@ -49,6 +49,7 @@ class Worker::Loop {
     auto watch = poller_.add(channel_.fd(), channel_watcher_);
     if (!watch) throw ErrorException(watch.error());
     channel_watch_ = std::move(*watch);
+    channel_events_.non_blocking(true);  // which Asio would do later, when the process no longer may
   }
   ~Loop() {
     // The descriptor is the channel's.
@@ -120,8 +121,13 @@ class Worker::Loop {
   void await_channel() {
     channel_events_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                                [this](const boost::system::error_code& error) {
-                                 if (error || !read_channel()) return;
-                                 await_channel();
+                                 if (error) {
+                                   log_error("channel_failed", {{"detail", error.message()}});
+                                   sound_ = false;
+                                   channel_lost();
+                                 } else if (read_channel()) {
+                                   await_channel();
+                                 }
                                });
   }
 
