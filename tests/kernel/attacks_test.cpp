@@ -53,7 +53,7 @@ void kill_listener(std::uint16_t port) {
   if (answer.error.error != 0) fail("SOCK_DESTROY");
 }
 
-// Leaves a process nothing but getsockopt, send, memory and its end.
+// Takes from a process every system call but getsockopt, send and its end; memory it may still get.
 void allow_only_getsockopt() {
   std::array filter{
       sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
@@ -63,7 +63,7 @@ void allow_only_getsockopt() {
       sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_brk, 3, 0),
       sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 2, 0),
       sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_munmap, 1, 0),
-      sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+      sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
       sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
   sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
@@ -191,6 +191,7 @@ TEST_CASE(
   const auto arrival = world.at_gate(false);
   REQUIRE(arrival);
   struct Answer {
+    bool confined = false;
     bool found = false;
     std::uint64_t workload = 0;
     Address destination;
@@ -200,11 +201,13 @@ TEST_CASE(
     allow_only_getsockopt();
     Answer answer;
     if (const auto flow = kernel::read_flow(arrival->fd.get()))
-      answer = {true, flow->workload, flow->destination};
+      answer = {false, true, flow->workload, flow->destination};
+    answer.confined = ::socket(AF_INET, SOCK_STREAM, 0) < 0 && errno == EPERM;
     send_value(channel, answer);
   });
   const auto answer = receive_value<Answer>(reader.channel());
   reader.wait();
+  CHECK(answer.confined);
   CHECK(answer.found);
   CHECK(answer.workload == world.config().workload);
   CHECK(answer.destination == to);

@@ -2,8 +2,10 @@
 // start either.
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <functional>
+#include <memory>
 
 #include <catch2/catch.hpp>
 #include <linux/if_packet.h>
@@ -12,6 +14,7 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -125,6 +128,24 @@ Attempt with_received_socket(const World& world, const Address& to) {
   maker.wait();
   return at(world.inside(), [&] { return look(socket.get(), try_connect(socket.get(), to)); });
 }
+
+// An agent that is alive: a process that beats until it is ended.
+class Beating {
+ public:
+  explicit Beating(kernel::Heartbeat& heart)
+      : process_([&heart](int channel) {
+          pollfd end{channel, POLLIN, 0};
+          heart.beat();
+          send_value(channel, 'x');
+          while (::poll(&end, 1, 50) == 0)
+            heart.beat();
+        }) {
+    static_cast<void>(receive_value<char>(process_.channel()));
+  }
+
+ private:
+  Child process_;
+};
 
 using Bypass = std::function<Attempt(const World&, const Address&)>;
 
@@ -291,13 +312,14 @@ TEST_CASE("with open on agent loss hook and guards refuse until the heartbeat is
   auto heart = need(kernel::Heartbeat::map(Machine::get().programs().heartbeat_map(), 3));
   const Address to = world.server_address(false);
 
-  heart.beat();
-  static_cast<void>(require_redirected(world, plain_attempt(world.inside(), to), to, false));
-  world.gates(kernel::Family::v4).front().listener.reset();
+  {
+    const Beating agent(heart);
+    static_cast<void>(require_redirected(world, plain_attempt(world.inside(), to), to, false));
+  }
   // No gate, but a living agent: one that is being replaced, or whose gate somebody killed.
-  heart.beat();
+  world.gates(kernel::Family::v4).front().listener.reset();
+  auto agent = std::make_unique<Beating>(heart);
   CHECK(plain_attempt(world.inside(), to).error == ECONNREFUSED);
-  heart.beat();
   static_cast<void>(at(world.beside(), [to] {
     const Fd fd = stream_socket(AF_INET, SOCK_NONBLOCK);
     return try_connect(fd.get(),
@@ -306,6 +328,7 @@ TEST_CASE("with open on agent loss hook and guards refuse until the heartbeat is
   CHECK(eventually([&] { return world.device_count("refused_syn") == 1; }));
   CHECK_FALSE(world.server_has_arrival());
 
+  agent.reset();
   heart.stop();
   const Attempt attempt = plain_attempt(world.inside(), to);
   require_direct(world, attempt, false);
@@ -314,8 +337,21 @@ TEST_CASE("with open on agent loss hook and guards refuse until the heartbeat is
   CHECK(world.count("open_direct_syn") == 1);
   CHECK(world.device_count("open_syn") == 1);
 
-  heart.beat();
+  const Beating restarted(heart);
   CHECK(plain_attempt(world.inside(), to).error == ECONNREFUSED);
+}
+
+TEST_CASE("a heartbeat becomes stale by itself") {
+  WorldOptions options;
+  options.config.open_on_loss = true;
+  options.config.heartbeat_slot = 4;
+  World world(std::move(options));
+  auto heart = need(kernel::Heartbeat::map(Machine::get().programs().heartbeat_map(), 4));
+  heart.beat();
+  world.gates(kernel::Family::v4).front().listener.reset();
+  const auto started = std::chrono::steady_clock::now();
+  CHECK(eventually([&] { return plain_attempt(world.inside(), world.server_address(false)).error == 0; }));
+  CHECK(std::chrono::steady_clock::now() - started > std::chrono::milliseconds(900));
 }
 
 TEST_CASE("without open on agent loss a stale heartbeat changes nothing") {
