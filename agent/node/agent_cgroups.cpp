@@ -1,5 +1,8 @@
 #include "node/agent_cgroups.hpp"
 
+#include <chrono>
+#include <thread>
+
 #include <unistd.h>
 
 #include "base/log.hpp"
@@ -9,6 +12,8 @@ namespace callgate::node {
 namespace {
 
 constexpr std::string_view prefix = "agent-";
+constexpr int removal_attempts = 40;
+constexpr std::chrono::milliseconds removal_pause{5};
 
 void remove_stale(const std::string& root, const std::string& own) {
   for (const std::string& name : workload::children_of(root)) {
@@ -79,12 +84,14 @@ void AgentCgroups::leave() {
   if (own_.empty()) return;
   const auto moved = workload::move_process(origin_, ::getpid());
   if (!moved) log_warning("cgroup_not_left", {{"cgroup", own_}, {"error", moved.error().message}});
-  // A proxy that still drains keeps its cgroup; the next agent removes it.
-  const auto populated = workload::is_populated(own_);
-  if (populated && !*populated) {
-    const auto removed = workload::remove_cgroup(own_);
-    if (!removed) log_warning("stale_cgroup_kept", {{"cgroup", own_}, {"error", removed.error().message}});
+  // A process that has ended can still count as there for a moment. One that still drains keeps its cgroup;
+  // the next agent removes it.
+  Result<void> removed = workload::remove_cgroup(own_);
+  for (int attempt = 0; attempt < removal_attempts && !removed && removed.error().code == "busy"; ++attempt) {
+    std::this_thread::sleep_for(removal_pause);
+    removed = workload::remove_cgroup(own_);
   }
+  if (!removed) log_warning("stale_cgroup_kept", {{"cgroup", own_}, {"error", removed.error().message}});
   own_.clear();
   // These stay while anything is left in them.
   ::rmdir(run_root_.c_str());

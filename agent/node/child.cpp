@@ -29,7 +29,7 @@ struct Prepared {
   char* const* environment = nullptr;
   const int* descriptors = nullptr;
   int descriptor_count = 0;
-  int scratch = 0;  // first number above everything that is used
+  int scratch = 0;  // first number above all of these: what is open there, the child has no use for
   int null = -1;
   int report = -1;  // gets errno where the program cannot be started
   pid_t parent = 0;
@@ -62,17 +62,16 @@ std::vector<char*> pick_environment() {
     ::signal(signal, SIG_DFL);
   ::setsid();
   if (prepared.die_with_parent) {
-    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) fail(prepared);
+    if (::prctl(PR_SET_PDEATHSIG, static_cast<unsigned long>(SIGKILL), 0UL, 0UL, 0UL) != 0) fail(prepared);
     if (::getppid() != prepared.parent) ::_exit(127);
   }
   if (::dup2(prepared.null, STDIN_FILENO) < 0) fail(prepared);
   // First out of the way, then into place: a source may have the number of another's target.
   for (int i = 0; i < prepared.descriptor_count; ++i) {
-    if (::fcntl(prepared.descriptors[i], F_DUPFD, prepared.scratch + i) != prepared.scratch + i)
-      fail(prepared);
+    if (::dup3(prepared.descriptors[i], prepared.scratch + i, O_CLOEXEC) < 0) fail(prepared);
   }
   const int report = prepared.scratch + prepared.descriptor_count;
-  if (::fcntl(prepared.report, F_DUPFD_CLOEXEC, report) != report) fail(prepared);
+  if (::dup3(prepared.report, report, O_CLOEXEC) < 0) fail(prepared);
   prepared.report = report;
   for (int i = 0; i < prepared.descriptor_count; ++i) {
     if (::dup2(prepared.scratch + i, 3 + i) < 0) fail(prepared);

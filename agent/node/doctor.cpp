@@ -129,7 +129,6 @@ void add_agent_findings(const AgentParts& parts, v1::DoctorReply& reply) {
 }
 
 void add_kernel_findings(const AgentParts& parts, v1::DoctorReply& reply) {
-  add(reply, "cgroup2", v1::FINDING_STATE_OK, fmt::format("mounted at {}", parts.programs.cgroup_mount()));
   for (const kernel::Feature& feature : kernel::probe_features(parts.config.pin_dir)) {
     const auto state = feature.present    ? v1::FINDING_STATE_OK
                        : feature.required ? v1::FINDING_STATE_FAILED

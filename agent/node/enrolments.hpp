@@ -107,6 +107,8 @@ class Enrolments {
   // Guards the devices of a namespace as the workloads in it need, or frees them where there is none any
   // more.
   [[nodiscard]] Result<void> update_guard(std::uint64_t cookie);
+  // Frees devices that an earlier agent guarded for workloads that have ended since.
+  void remove_stale_guards();
   [[nodiscard]] Result<Fd> find_namespace(const workload::Workload& workload);
   // Brings an entry of the registry back into force, or removes it where its cgroup is gone.
   void restore(std::uint64_t id);

@@ -40,6 +40,7 @@ Result<void> Enrolments::start() {
   for (const std::uint64_t id : ids)
     restore(id);
   remove_run_cgroups();
+  remove_stale_guards();
   for (const std::string& stranger : strangers())
     log_warning("unknown_pins", {{"pins", stranger}});
   sweeper_ = loop_.every(sweep_interval, [this] { sweep(); });
@@ -154,6 +155,28 @@ void Enrolments::sweep() {
     remove_run_cgroups();
   }
   if (sweeps_ % sweeps_per_check == 0) verify();
+}
+
+void Enrolments::remove_stale_guards() {
+  // One that still waits to come back may be behind any of them.
+  const bool waiting = std::any_of(enrolments_.begin(), enrolments_.end(),
+                                   [](const auto& entry) { return !entry.second.in_force; });
+  const auto devices = guards_.list();
+  if (waiting || !devices) return;
+  for (const auto& device : *devices) {
+    const bool used = std::any_of(guarded_devices_.begin(), guarded_devices_.end(), [&](const auto& entry) {
+      return std::find(entry.second.begin(), entry.second.end(), device.index) != entry.second.end();
+    });
+    if (used) continue;
+    const auto detached = guards_.detach(device.index);
+    if (!detached) {
+      log_error("guard_not_removed",
+                {{"device", std::to_string(device.index)}, {"error", detached.error().message}});
+      continue;
+    }
+    log_info("guard_removed", {{"device", std::to_string(device.index)},
+                               {"workload", std::to_string(device.config.workload)}});
+  }
 }
 
 void Enrolments::remove_run_cgroups() const {

@@ -143,7 +143,7 @@ TEST_CASE("a helper that is killed is replaced, and who waited for it is told") 
   CHECK(running.helper.pid() != first);
   CHECK(running.helper.facts(place.get()));
   CHECK_THAT(read_file("/proc/" + std::to_string(running.helper.pid()) + "/cgroup").value(),
-             Catch::Matchers::Contains("callgate-node-test"));
+             Catch::Matchers::Contains("callgate-test"));
 }
 
 TEST_CASE("a helper that hangs is killed and replaced") {

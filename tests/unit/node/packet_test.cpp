@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <unistd.h>
 
+#include "support.hpp"
+
 using namespace callgate;
 using namespace callgate::node;
 

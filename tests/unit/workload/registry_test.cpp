@@ -109,7 +109,7 @@ TEST_CASE("a registry that cannot be understood is neither used nor overwritten"
     std::ofstream(path) << valid;
     CHECK(Registry::open(path, "boot").has_value());  // the control: this form is accepted
   }
-  for (const std::string text : {
+  for (const std::string& text : {
            std::string(),
            std::string("{"),
            std::string("[]"),

@@ -8,12 +8,22 @@
 #include <stdexcept>
 #include <string>
 
+#include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/result.hpp"
 #include "workload/cgroup.hpp"
+
+// Failed assertions show the error instead of a value that may not be printable.
+template <typename T>
+struct Catch::StringMaker<boost::system::result<T, callgate::Error>> {
+  static std::string convert(const boost::system::result<T, callgate::Error>& result) {
+    return result ? "a value" : result.error().code + ": " + result.error().message;
+  }
+};
 
 namespace callgate::testing {
 
@@ -57,7 +67,14 @@ class TemporaryCgroup {
   }
   TemporaryCgroup(const TemporaryCgroup&) = delete;
   TemporaryCgroup& operator=(const TemporaryCgroup&) = delete;
-  ~TemporaryCgroup() { static_cast<void>(workload::remove_cgroup(cgroup_.path)); }
+  ~TemporaryCgroup() {
+    // A process that has ended can still count as there for a moment.
+    auto removed = workload::remove_cgroup(cgroup_.path);
+    for (int i = 0; i < 400 && !removed && removed.error().code == "busy"; ++i) {
+      ::usleep(5000);
+      removed = workload::remove_cgroup(cgroup_.path);
+    }
+  }
   [[nodiscard]] const std::string& path() const { return cgroup_.path; }
   [[nodiscard]] std::uint64_t id() const { return cgroup_.id; }
 
