@@ -13,8 +13,9 @@ class Capture:
         self.path = path
         self.log = path + ".log"
         with open(self.log, "w", encoding="utf-8") as log:
-            self.process = namespace.start("tcpdump", "-i", device, "-s", "0", "-U", "-B", "65536", "-Z", "root", "-w", path,
-                                           stdout=log, stderr=log)
+            # Immediate: what the kernel still held back would be lost when the capture stops.
+            self.process = namespace.start("tcpdump", "-i", device, "-s", "0", "-U", "--immediate-mode", "-B", "65536",
+                                           "-Z", "root", "-w", path, stdout=log, stderr=log)
         wait_until(self._listening, "tcpdump to listen")
 
     def _listening(self):
