@@ -15,17 +15,6 @@ constexpr std::string_view prefix = "agent-";
 constexpr int removal_attempts = 40;
 constexpr std::chrono::milliseconds removal_pause{5};
 
-void remove_stale(const std::string& root, const std::string& own) {
-  for (const std::string& name : workload::children_of(root)) {
-    const std::string path = root + "/" + name;
-    if (name.compare(0, prefix.size(), prefix) != 0 || path == own) continue;
-    const auto populated = workload::is_populated(path);
-    if (!populated || *populated) continue;
-    const auto removed = workload::remove_cgroup(path);
-    if (!removed) log_warning("stale_cgroup_kept", {{"cgroup", path}, {"error", removed.error().message}});
-  }
-}
-
 }  // namespace
 
 Result<AgentCgroups> AgentCgroups::make(const std::string& root, std::uint32_t generation,
@@ -55,8 +44,19 @@ Result<AgentCgroups> AgentCgroups::make(const std::string& root, std::uint32_t g
   cgroups.proxy_ = std::move(*proxy);
   cgroups.helper_ = std::move(*helper);
   CALLGATE_TRY(workload::move_process(node->path, ::getpid()));
-  remove_stale(cgroups.root_, cgroups.own_);
+  cgroups.remove_stale();
   return cgroups;
+}
+
+void AgentCgroups::remove_stale() const {
+  for (const std::string& name : workload::children_of(root_)) {
+    const std::string path = root_ + "/" + name;
+    if (name.compare(0, prefix.size(), prefix) != 0 || path == own_) continue;
+    const auto populated = workload::is_populated(path);
+    if (!populated || *populated) continue;
+    const auto removed = workload::remove_cgroup(path);
+    if (!removed) log_warning("stale_cgroup_kept", {{"cgroup", path}, {"error", removed.error().message}});
+  }
 }
 
 AgentCgroups::AgentCgroups(AgentCgroups&& other) noexcept {

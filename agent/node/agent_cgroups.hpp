@@ -25,6 +25,9 @@ class AgentCgroups {
   // Moves this process back to where it came from, and removes what is empty then.
   ~AgentCgroups();
 
+  // Removes the cgroups of earlier generations that have drained meanwhile.
+  void remove_stale() const;
+
   [[nodiscard]] const workload::Cgroup& proxy() const { return proxy_; }
   [[nodiscard]] const workload::Cgroup& helper() const { return helper_; }
   // Where the cgroups of `callgate run` are made.

@@ -34,6 +34,8 @@
 namespace callgate::node {
 namespace {
 
+constexpr std::chrono::seconds tidying_interval{10};
+
 class Node {
  public:
   Node(const config::Config& config, std::string program) : config_(config), program_(std::move(program)) {}
@@ -75,6 +77,7 @@ class Node {
         {"proxy", [this] { return start_proxy(); }, [this] { supervisor_->drain(config_.timeouts.drain); }},
         {"enrolments", [this] { return enrolments_->start(); }, [this] { leave_enrolments(); }},
         {"heartbeat", [this] { return heart_->start(); }, [this] { heart_->stop(); }},
+        {"tidying", [this] { return start_tidying(); }, [this] { tidying_ = {}; }},
         {"control API", [this] { return start_control(); }, [this] { stop_control(); }},
     };
   }
@@ -262,6 +265,16 @@ class Node {
     namespaces_->close_all();
   }
 
+  // Generations overlap: what an older one leaves behind can only be removed once it has drained.
+  Result<void> start_tidying() {
+    tidying_ = loop_.every(tidying_interval, [this] {
+      cgroups_->remove_stale();
+      const auto removed = kernel::AgentCgroups(*programs_).remove_dead();
+      if (!removed) log_warning("agent_cgroups_not_tidied", {{"error", removed.error().message}});
+    });
+    return {};
+  }
+
   Result<void> start_control() {
     control::ServerOptions options;
     options.socket = config_.control.socket;
@@ -338,6 +351,7 @@ class Node {
   std::optional<Heart> heart_;
   std::optional<ControlBackend> backend_;
   std::unique_ptr<control::Server> server_;
+  Loop::Timer tidying_;
   RunningSteps running_;
 };
 

@@ -1,7 +1,6 @@
 #include "workload/registry.hpp"
 
 #include <cerrno>
-#include <charconv>
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -145,31 +144,6 @@ const Workload* Registry::find_cgroup(std::uint64_t cgroup_id) const {
     if (workload.cgroup_id == cgroup_id) return &workload;
   }
   return nullptr;
-}
-
-Result<Workload> Registry::find_text(std::string_view name_or_id) const {
-  std::uint64_t id = 0;
-  const auto* const end = name_or_id.data() + name_or_id.size();
-  const auto parsed = std::from_chars(name_or_id.data(), end, id);
-  if (parsed.ec == std::errc{} && parsed.ptr == end) {
-    if (const Workload* const workload = find(id)) return *workload;
-  }
-  const Workload* match = nullptr;
-  for (const auto& [key, workload] : workloads_) {
-    if (workload.name != name_or_id) continue;
-    if (match != nullptr) {
-      return make_error(
-          "ambiguous",
-          fmt::format("several workloads are called {}: give the id, as `callgate workloads` lists it",
-                      name_or_id));
-    }
-    match = &workload;
-  }
-  if (match == nullptr) {
-    return make_error("not_found",
-                      fmt::format("no workload {} is enrolled: see `callgate workloads`", name_or_id));
-  }
-  return *match;
 }
 
 Result<std::string> read_boot_id() {

@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,8 +32,6 @@ class Registry {
   [[nodiscard]] const std::map<std::uint64_t, Workload>& all() const { return workloads_; }
   [[nodiscard]] const Workload* find(std::uint64_t id) const;
   [[nodiscard]] const Workload* find_cgroup(std::uint64_t cgroup_id) const;
-  // By id in decimal, or by a name that only one workload has; errors not_found and ambiguous.
-  [[nodiscard]] Result<Workload> find_text(std::string_view name_or_id) const;
 
   // Entries of an earlier boot that open() dropped.
   [[nodiscard]] std::size_t dropped() const { return dropped_; }
