@@ -30,14 +30,19 @@ class AppendFile {
   // Takes what is on disk out of the page cache: for bytes that are seldom read, so that a busy log does not
   // push out what the node's workloads read.
   void forget();
+  // Gives back the space that was reserved for appends to come.
+  void trim();
   [[nodiscard]] std::uint64_t size() const { return size_; }
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
+  void reserve(std::uint64_t more);
+
   Fd fd_;
   std::string path_;
   std::uint64_t size_ = 0;
+  std::uint64_t reserved_ = 0;   // as if the file had this size
   std::uint64_t forgotten_ = 0;  // bytes from the start that were taken out of the cache
   bool torn_ = false;            // what a failed append left could not be cut off
   bool dirty_ = false;

@@ -158,6 +158,8 @@ void FileStore::rotate() {
     log_warning("store_rotation_failed", {{"code", next.error().code}, {"detail", next.error().message}});
     return;
   }
+  for (AppendFile* full : {&current_->index, &current_->records, &current_->payload})
+    full->trim();
   std::vector<SetPointer> old;
   {
     const std::lock_guard lock(mutex_);
