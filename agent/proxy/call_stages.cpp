@@ -18,7 +18,8 @@ void assign_lower(std::string& target, std::string_view text) {
 
 }  // namespace
 
-std::optional<Failure> NameStage::run(const http1::RequestHead& head, const kernel::Flow& flow, NamedCall& call) {
+std::optional<Failure> NameStage::run(const http1::RequestHead& head, const kernel::Flow& flow,
+                                      NamedCall& call) {
   assign_lower(call.host, head.host);
   call.path.clear();
   // Until the path is known to be one path, the record shows it as it was sent.
@@ -64,14 +65,16 @@ policy::Decision DecisionStage::run(const policy::Engine& engine, const policy::
 
 std::optional<Failure> AddressStage::run(const policy::Upstream& upstream, const kernel::Flow& flow) {
   if (upstream.tls != policy::TlsRequirement::plaintext) return std::nullopt;
-  const bool resolved = std::any_of(upstream.resolved.begin(), upstream.resolved.end(), [&](const Address& address) {
-    return address.v6 == flow.destination.v6 && address.ip == flow.destination.ip;
-  });
+  const bool resolved =
+      std::any_of(upstream.resolved.begin(), upstream.resolved.end(), [&](const Address& address) {
+        return address.v6 == flow.destination.v6 && address.ip == flow.destination.ip;
+      });
   if (resolved) return std::nullopt;
-  return Failure{502, "plaintext_address_not_resolved",
-                 fmt::format("plaintext is permitted only to the addresses that the agent resolved from the target's "
-                             "name, and {} is none of them",
-                             ip_to_string(flow.destination))};
+  return Failure{
+      502, "plaintext_address_not_resolved",
+      fmt::format("plaintext is permitted only to the addresses that the agent resolved from the target's "
+                  "name, and {} is none of them",
+                  ip_to_string(flow.destination))};
 }
 
 }  // namespace callgate::proxy

@@ -1,5 +1,5 @@
-// What happens to a call between its head and its way to the target: one small type a stage, each with one method. A
-// protocol's machine drives them in order and knows nothing of what is in them.
+// What happens to a call between its head and its way to the target: one small type a stage, each with one
+// method. A protocol's machine drives them in order and knows nothing of what is in them.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,8 @@ struct NamedCall {
 class NameStage {
  public:
   // A failure where the head does not name one target and one path; `call` then holds what could be told.
-  [[nodiscard]] static std::optional<Failure> run(const http1::RequestHead& head, const kernel::Flow& flow, NamedCall& call);
+  [[nodiscard]] static std::optional<Failure> run(const http1::RequestHead& head, const kernel::Flow& flow,
+                                                  NamedCall& call);
 };
 
 // Refuses what this proxy cannot carry through: connections that would stop being HTTP.
@@ -38,7 +39,8 @@ class CarriageStage {
 class DecisionStage {
  public:
   [[nodiscard]] static policy::Decision run(const policy::Engine& engine, const policy::Selection& selection,
-                                            const NamedCall& call, std::string_view method, std::uint16_t port);
+                                            const NamedCall& call, std::string_view method,
+                                            std::uint16_t port);
 };
 
 // Holds a plaintext call to the addresses that its target's name stands for.

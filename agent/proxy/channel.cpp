@@ -15,11 +15,14 @@ namespace {
 // Messages that may wait for a slow callgated.
 constexpr std::size_t most_waiting = 4096;
 
-Error closed() { return make_error("channel_closed", "callgated has closed the channel"); }
+Error closed() {
+  return make_error("channel_closed", "callgated has closed the channel");
+}
 
 std::vector<Fd> take_descriptors(msghdr& header) {
   std::vector<Fd> descriptors;
-  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr; control = CMSG_NXTHDR(&header, control)) {
+  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
+       control = CMSG_NXTHDR(&header, control)) {
     if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
     const std::size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (std::size_t i = 0; i < count; ++i) {
@@ -54,14 +57,16 @@ Result<std::optional<Channel::Incoming>> Channel::receive() {
   if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
     return make_error("bad_message", "a message of the channel is longer than the protocol allows");
   }
-  auto message = parse_channel_message(Bytes(packet.data(), static_cast<std::size_t>(size)), incoming.descriptors.size());
+  auto message = parse_channel_message(Bytes(packet.data(), static_cast<std::size_t>(size)),
+                                       incoming.descriptors.size());
   if (!message) return message.error();
   incoming.message = std::move(*message);
   return std::optional<Incoming>(std::move(incoming));
 }
 
 Result<void> Channel::send(const v1::ToNode& message) {
-  if (waiting_.size() >= most_waiting) return make_error("channel_closed", "callgated does not read its channel");
+  if (waiting_.size() >= most_waiting)
+    return make_error("channel_closed", "callgated does not read its channel");
   waiting_.push_back(message.SerializeAsString());
   return flush();
 }

@@ -24,7 +24,8 @@ class Channel {
   [[nodiscard]] int fd() const { return socket_.get(); }
   // The next message; nothing if there is none now. Errors: channel_closed (callgated is gone), bad_message.
   [[nodiscard]] Result<std::optional<Incoming>> receive();
-  // Sends, or keeps the message until flush() if callgated is slow. Error channel_closed, also where too much is kept.
+  // Sends, or keeps the message until flush() if callgated is slow. Error channel_closed, also where too much
+  // is kept.
   [[nodiscard]] Result<void> send(const v1::ToNode& message);
   [[nodiscard]] Result<void> flush();
 

@@ -5,7 +5,9 @@
 namespace callgate::proxy {
 namespace {
 
-Error bad(std::string message) { return make_error("bad_message", std::move(message)); }
+Error bad(std::string message) {
+  return make_error("bad_message", std::move(message));
+}
 
 std::size_t descriptors_of(const v1::ToProxy& message) {
   switch (message.message_case()) {
@@ -24,7 +26,8 @@ std::size_t descriptors_of(const v1::ToProxy& message) {
 }  // namespace
 
 Result<v1::ToProxy> parse_channel_message(Bytes packet, std::size_t descriptors) {
-  if (packet.size() > largest_packet) return bad(fmt::format("a message of {} bytes is too long", packet.size()));
+  if (packet.size() > largest_packet)
+    return bad(fmt::format("a message of {} bytes is too long", packet.size()));
   v1::ToProxy message;
   if (!message.ParseFromArray(packet.data(), static_cast<int>(packet.size()))) {
     return bad("a message of the channel cannot be parsed");

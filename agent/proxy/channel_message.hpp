@@ -1,4 +1,5 @@
-// Reads what callgated sends: one message a packet. callgated is trusted, and is held to the protocol all the same.
+// Reads what callgated sends: one message a packet. callgated is trusted, and is held to the protocol all the
+// same.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +14,8 @@ namespace callgate::proxy {
 inline constexpr std::size_t largest_packet = 64U << 10U;
 inline constexpr std::size_t most_descriptors = 64;
 
-// The message in a packet that came with `descriptors` descriptors. Error bad_message: it cannot be parsed, is empty, or
-// has another number of descriptors than its kind demands.
+// The message in a packet that came with `descriptors` descriptors. Error bad_message: it cannot be parsed,
+// is empty, or has another number of descriptors than its kind demands.
 [[nodiscard]] Result<v1::ToProxy> parse_channel_message(Bytes packet, std::size_t descriptors);
 
 }  // namespace callgate::proxy

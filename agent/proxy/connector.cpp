@@ -20,8 +20,8 @@ void note_certificate(UpstreamConnection& connection) {
 
 }  // namespace
 
-void Connector::start(ThreadContext& context, const Workload& workload, std::shared_ptr<UpstreamBucket> bucket,
-                      StreamUser& user) {
+void Connector::start(ThreadContext& context, const Workload& workload,
+                      std::shared_ptr<UpstreamBucket> bucket, StreamUser& user) {
   context_ = &context;
   netns_cookie_ = workload.netns_cookie();
   bucket_ = std::move(bucket);
@@ -64,7 +64,8 @@ Connector::Progress Connector::fail(int status, std::string code, std::string de
 Connector::Progress Connector::connect(Fd socket) {
   sockaddr_storage storage{};
   const socklen_t size = to_sockaddr(bucket_->address(), storage);
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0 && errno != EINPROGRESS) {
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0 &&
+      errno != EINPROGRESS) {
     const Error error = system_error(fmt::format("connect to {}", to_string(bucket_->address())), errno);
     return fail(502, errno == ECONNREFUSED ? "connect_refused" : "connect_failed", error.message);
   }
@@ -84,12 +85,13 @@ Connector::Progress Connector::finish_connect() {
   Stream& stream = *connection_->stream;
   if (!stream.writable()) return Progress::waiting;
   if (const int error_number = stream.connect_error(); error_number != 0) {
-    const Error error = system_error(fmt::format("connect to {}", to_string(bucket_->address())), error_number);
+    const Error error =
+        system_error(fmt::format("connect to {}", to_string(bucket_->address())), error_number);
     connection_ = nullptr;
-    const char* code = error_number == ECONNREFUSED ? "connect_refused"
+    const char* code = error_number == ECONNREFUSED                                  ? "connect_refused"
                        : error_number == EHOSTUNREACH || error_number == ENETUNREACH ? "connect_unreachable"
-                       : error_number == ETIMEDOUT ? "connect_timeout"
-                                                   : "connect_failed";
+                       : error_number == ETIMEDOUT                                   ? "connect_timeout"
+                                                                                     : "connect_failed";
     return fail(error_number == ETIMEDOUT ? 504 : 502, code, error.message);
   }
   connected_at_ = context_->clock.now();
@@ -117,7 +119,8 @@ Connector::Progress Connector::handshake() {
     case IoStatus::closed:
     case IoStatus::failed:
       note_certificate(*connection_);
-      return fail(502, stream.error().code.empty() ? "tls_failed" : stream.error().code, stream.error().message);
+      return fail(502, stream.error().code.empty() ? "tls_failed" : stream.error().code,
+                  stream.error().message);
   }
   note_certificate(*connection_);
   handshaken_at_ = context_->clock.now();
@@ -134,10 +137,12 @@ void Connector::expire() {
   const std::string address = to_string(bucket_->address());
   switch (phase_) {
     case Phase::socket:
-      (void)fail(503, "upstream_socket_unavailable", "no socket in the workload's network namespace arrived in time");
+      (void)fail(503, "upstream_socket_unavailable",
+                 "no socket in the workload's network namespace arrived in time");
       break;
     case Phase::handshaking:
-      (void)fail(504, "tls_timeout", fmt::format("{} accepted the connection, but did not finish the TLS handshake", address));
+      (void)fail(504, "tls_timeout",
+                 fmt::format("{} accepted the connection, but did not finish the TLS handshake", address));
       break;
     default:
       (void)fail(504, "connect_timeout", fmt::format("{} did not answer the connection attempt", address));

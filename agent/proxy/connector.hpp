@@ -17,7 +17,8 @@ class Connector {
   enum class Progress : std::uint8_t { ready, waiting_for_socket, waiting, failed };
 
   // Starts; `user` gets the stream's events.
-  void start(ThreadContext& context, const Workload& workload, std::shared_ptr<UpstreamBucket> bucket, StreamUser& user);
+  void start(ThreadContext& context, const Workload& workload, std::shared_ptr<UpstreamBucket> bucket,
+             StreamUser& user);
   [[nodiscard]] Progress step();
   // What step() ended with: ready.
   [[nodiscard]] std::unique_ptr<UpstreamConnection> take();

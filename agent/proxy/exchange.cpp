@@ -21,7 +21,8 @@ policy::Decision undecided(std::string_view reason) {
 
 std::string denial(const policy::Decision& decision, const NamedCall& call) {
   if (decision.policy.empty()) return fmt::format("no policy allows {}", call.function);
-  if (decision.rule.empty()) return fmt::format("policy {} does not allow {}", decision.policy, call.function);
+  if (decision.rule.empty())
+    return fmt::format("policy {} does not allow {}", decision.policy, call.function);
   return fmt::format("rule {} of policy {} denies {}", decision.rule, decision.policy, call.function);
 }
 
@@ -30,8 +31,9 @@ std::string_view method_of(std::string_view raw) {
   constexpr std::size_t longest = 32;
   const std::size_t end = std::min(raw.find(' '), longest + 1);
   if (end == 0 || end > longest || end > raw.size()) return "?";
-  const bool plain = std::all_of(raw.begin(), raw.begin() + static_cast<std::ptrdiff_t>(end),
-                                 [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-'; });
+  const bool plain = std::all_of(raw.begin(), raw.begin() + static_cast<std::ptrdiff_t>(end), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-';
+  });
   return plain ? raw.substr(0, end) : "?";
 }
 
@@ -90,7 +92,8 @@ void Exchange::decide(const http1::RequestHead& head) {
     // The text is the refusal's, which lives as long as the call.
     decision_ = undecided(refusal_->code);
   } else {
-    decision_ = DecisionStage::run(*policy_->engine, session_->selection(), name_, method_, flow.destination.port);
+    decision_ =
+        DecisionStage::run(*policy_->engine, session_->selection(), name_, method_, flow.destination.port);
     if (decision_.verdict != policy::Verdict::allow || decision_.upstream == nullptr) {
       refusal_ = Failure{403, "denied", denial(decision_, name_)};
       refusal_outcome_ = record::Outcome::denied;
@@ -197,7 +200,8 @@ Exchange::Progress Exchange::connect() {
     case Connector::Progress::failed:
       break;
   }
-  if (const UpstreamConnection* shown = connector_.failed_connection(); shown != nullptr && shown->stream->is_tls()) {
+  if (const UpstreamConnection* shown = connector_.failed_connection();
+      shown != nullptr && shown->stream->is_tls()) {
     // What the target showed instead of a proof. Without space for it the refusal says enough.
     (void)write_upstream_event(*shown);
   }
@@ -247,14 +251,17 @@ Exchange::Limit Exchange::limit() const {
   return {Due::caller_sends, request_moved_ + settings.body_timeout};
 }
 
-Nanoseconds Exchange::deadline() const { return limit().at; }
+Nanoseconds Exchange::deadline() const {
+  return limit().at;
+}
 
 void Exchange::expire() {
   const Limit reached = limit();
   if (reached.due == Due::never || reached.at > context_.clock.now()) return;
   switch (reached.due) {
     case Due::ring:
-      fail({503, "recording_unavailable", "the call cannot be recorded at present, so it is not made; try again later"},
+      fail({503, "recording_unavailable",
+            "the call cannot be recorded at present, so it is not made; try again later"},
            phase_ == Phase::relaying ? record::Outcome::failed : record::Outcome::refused);
       break;
     case Due::connector:
@@ -265,7 +272,8 @@ void Exchange::expire() {
       abort(record::Outcome::caller_aborted, "stream_timeout", "the caller stopped reading the answer");
       break;
     case Due::caller_sends:
-      fail({408, "body_timeout", "the rest of the request's body did not arrive in time"}, record::Outcome::failed);
+      fail({408, "body_timeout", "the rest of the request's body did not arrive in time"},
+           record::Outcome::failed);
       break;
     case Due::target_reads:
       fail({504, "stream_timeout", "the target stopped reading the request"}, record::Outcome::failed);
@@ -274,7 +282,8 @@ void Exchange::expire() {
       fail({504, "response_timeout", "the target did not answer in time"}, record::Outcome::failed);
       break;
     case Due::target_sends:
-      fail({504, "stream_timeout", "the target stopped in the middle of its answer"}, record::Outcome::failed);
+      fail({504, "stream_timeout", "the target stopped in the middle of its answer"},
+           record::Outcome::failed);
       break;
     case Due::never:
       break;

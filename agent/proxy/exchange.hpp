@@ -1,7 +1,8 @@
 // One HTTP call under enforcement, from its head to the last byte of its answer.
 //
-// The order that makes a record trustworthy: nothing goes to the target before "call opened" is in the ring, and nothing
-// goes to the caller before what it says is in the ring; the last bytes of an answer leave after "call closed".
+// The order that makes a record trustworthy: nothing goes to the target before "call opened" is in the ring,
+// and nothing goes to the caller before what it says is in the ring; the last bytes of an answer leave after
+// "call closed".
 #pragma once
 
 #include <cstdint>
@@ -71,7 +72,16 @@ class Exchange {
     ended,
   };
   // A wait that has to be over at some time.
-  enum class Due : std::uint8_t { never, ring, connector, caller_reads, caller_sends, target_reads, target_begins, target_sends };
+  enum class Due : std::uint8_t {
+    never,
+    ring,
+    connector,
+    caller_reads,
+    caller_sends,
+    target_reads,
+    target_begins,
+    target_sends
+  };
   struct Limit {
     Due due = Due::never;
     Nanoseconds at = 0;
@@ -141,19 +151,19 @@ class Exchange {
   Phase phase_ = Phase::none;
   Progress result_ = Progress::close;  // once ended
   http1::Framing request_framing_ = http1::Framing::none;
-  bool keep_alive_ = false;         // as the caller asked, and as far as we can
-  bool request_known_ = false;      // the request was understood, so its connection can be kept
-  bool request_done_ = false;       // all of it has been received
-  bool request_sent_ = false;       // its head has been given to the target's connection
-  bool request_stopped_ = false;    // the target takes no more of it
+  bool keep_alive_ = false;       // as the caller asked, and as far as we can
+  bool request_known_ = false;    // the request was understood, so its connection can be kept
+  bool request_done_ = false;     // all of it has been received
+  bool request_sent_ = false;     // its head has been given to the target's connection
+  bool request_stopped_ = false;  // the target takes no more of it
   bool body_seen_ = false;
-  bool response_begun_ = false;     // its head has been given to the caller's connection
-  bool response_chunked_ = false;   // towards the caller
-  bool response_keep_ = false;      // the target keeps its connection
-  bool announced_close_ = false;    // the caller was told that its connection ends
-  bool expected_ = false;           // responses_ waits for this call's answer
-  bool opened_ = false;             // in the record, and not closed
-  int budget_ = 0;                  // receives that are left to this step
+  bool response_begun_ = false;    // its head has been given to the caller's connection
+  bool response_chunked_ = false;  // towards the caller
+  bool response_keep_ = false;     // the target keeps its connection
+  bool announced_close_ = false;   // the caller was told that its connection ends
+  bool expected_ = false;          // responses_ waits for this call's answer
+  bool opened_ = false;            // in the record, and not closed
+  int budget_ = 0;                 // receives that are left to this step
 };
 
 }  // namespace callgate::proxy

@@ -14,7 +14,8 @@ bool idempotent(std::string_view method) {
   return std::find(methods.begin(), methods.end(), method) != methods.end();
 }
 
-// An answer that came in more pieces than this may have filled the receive buffer, so that its end was no short read.
+// An answer that came in more pieces than this may have filled the receive buffer, so that its end was no
+// short read.
 constexpr std::uint64_t small_answer = 16U << 10U;
 
 }  // namespace
@@ -75,10 +76,10 @@ void Exchange::fail(const Failure& failure, record::Outcome outcome) {
 }
 
 bool Exchange::may_retry(const Failure& failure) const {
-  // A target that closed an idle connection just when it was used has seen nothing; but only a request that may be made
-  // twice may be made again, since nobody can be sure.
-  return upstream_->reused && end_.first_byte_at == 0 && request_done_ && !body_seen_ && idempotent(method_) &&
-         failure.code != "tls_client_certificate_refused";
+  // A target that closed an idle connection just when it was used has seen nothing; but only a request that
+  // may be made twice may be made again, since nobody can be sure.
+  return upstream_->reused && end_.first_byte_at == 0 && request_done_ && !body_seen_ &&
+         idempotent(method_) && failure.code != "tls_client_certificate_refused";
 }
 
 void Exchange::upstream_failed(const Failure& failure) {
@@ -104,7 +105,8 @@ void Exchange::abort(record::Outcome outcome, std::string_view code, std::string
 }
 
 void Exchange::caller_gone() {
-  abort(record::Outcome::caller_aborted, "caller_closed", "the caller closed the connection before the call was complete");
+  abort(record::Outcome::caller_aborted, "caller_closed",
+        "the caller closed the connection before the call was complete");
 }
 
 void Exchange::abandon(std::string_view code, std::string_view detail) {

@@ -14,7 +14,8 @@ constexpr int receives_per_step = 8;
 
 std::string format_trailers(const std::vector<http1::Field>& trailers) {
   std::string text;
-  for (const http1::Field& field : trailers) text.append(field.name).append(": ").append(field.value).append("\r\n");
+  for (const http1::Field& field : trailers)
+    text.append(field.name).append(": ").append(field.value).append("\r\n");
   return text;
 }
 
@@ -92,7 +93,8 @@ bool Exchange::read_request(Content& content) {
   const std::string_view bytes = content.view();
   end_.request_body_size += bytes.size();
   body_seen_ = body_seen_ || !bytes.empty();
-  bool recorded = context_.recorder.payload(id_, record::Direction::request, record::PayloadKind::body, bytes);
+  bool recorded =
+      context_.recorder.payload(id_, record::Direction::request, record::PayloadKind::body, bytes);
   if (request_done_ && recorded && !requests_.trailers().empty()) {
     recorded = context_.recorder.payload(id_, record::Direction::request, record::PayloadKind::trailers,
                                          format_trailers(requests_.trailers()));
@@ -163,8 +165,9 @@ bool Exchange::receive_response(Content& content, bool& complete) {
         return true;
       }
       upstream_failed({502, end_.first_byte_at == 0 ? "upstream_closed" : "upstream_truncated",
-                       end_.first_byte_at == 0 ? "the target closed the connection without an answer"
-                                               : "the target closed the connection in the middle of its answer"});
+                       end_.first_byte_at == 0
+                           ? "the target closed the connection without an answer"
+                           : "the target closed the connection in the middle of its answer"});
       return false;
     case IoStatus::failed:
       break;
@@ -192,8 +195,9 @@ bool Exchange::read_response(Content& content, bool& complete) {
         break;
       case http1::Event::invalid: {
         const http1::Problem& problem = responses_.error();
-        upstream_failed({502, "bad_response", fmt::format("the target's answer is not valid HTTP ({}): {}", problem.code,
-                                                          problem.detail)});
+        upstream_failed(
+            {502, "bad_response",
+             fmt::format("the target's answer is not valid HTTP ({}): {}", problem.code, problem.detail)});
         return false;
       }
     }
@@ -216,8 +220,8 @@ bool Exchange::begin_response() {
   const bool chunked = head.framing == http1::Framing::chunked || head.framing == http1::Framing::until_close;
   response_chunked_ = client_minor_ > 0 && chunked;
   response_keep_ = head.keep_alive && head.framing != http1::Framing::until_close;
-  announced_close_ = !keep_alive_ || !request_done_ || context_.draining ||
-                     http1::body_ends_connection(head, client_minor_);
+  announced_close_ =
+      !keep_alive_ || !request_done_ || context_.draining || http1::body_ends_connection(head, client_minor_);
   http1::append_response_head(context_.text, head, client_minor_, announced_close_);
   return true;
 }

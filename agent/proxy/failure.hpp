@@ -7,8 +7,8 @@
 namespace callgate::proxy {
 
 struct Failure {
-  int status = 502;   // HTTP status for the caller
-  std::string code;   // stable, lower snake case
+  int status = 502;  // HTTP status for the caller
+  std::string code;  // stable, lower snake case
   std::string detail;
 };
 

@@ -44,7 +44,8 @@ std::string_view refusal_bytes(FirstBytes kind) {
       // A fatal alert, handshake_failure (RFC 8446 section 6.2).
       return "\x15\x03\x01\x00\x02\x02\x28"sv;
     case FirstBytes::http2:
-      // An empty SETTINGS frame, then GOAWAY for stream 0 with HTTP_1_1_REQUIRED (RFC 9113 sections 6.5, 6.8 and 7).
+      // An empty SETTINGS frame, then GOAWAY for stream 0 with HTTP_1_1_REQUIRED (RFC 9113 sections 6.5, 6.8
+      // and 7).
       return "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
              "\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x0d"sv;
     case FirstBytes::undecided:
@@ -58,7 +59,8 @@ std::string_view refusal_bytes(FirstBytes kind) {
 std::string_view describe(FirstBytes kind) {
   switch (kind) {
     case FirstBytes::tls:
-      return "the caller speaks TLS itself; enforced workloads must call in plain HTTP/1.1, the agent adds TLS";
+      return "the caller speaks TLS itself; enforced workloads must call in plain HTTP/1.1, the agent adds "
+             "TLS";
     case FirstBytes::http2:
       return "the caller speaks HTTP/2 without TLS; enforced workloads must call in HTTP/1.1";
     case FirstBytes::undecided:

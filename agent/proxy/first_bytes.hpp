@@ -1,4 +1,5 @@
-// What protocol a caller speaks, told by the first bytes of its connection; and how to refuse it in its own terms.
+// What protocol a caller speaks, told by the first bytes of its connection; and how to refuse it in its own
+// terms.
 #pragma once
 
 #include <cstdint>

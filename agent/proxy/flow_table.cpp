@@ -13,7 +13,8 @@ namespace callgate::proxy {
 void FlowTable::add(Fd socket) {
   auto flow = source_.read(socket.get());
   if (!flow) {
-    // Somebody dialled the gate directly. It has no place in the record, which is of flows; the counter tells.
+    // Somebody dialled the gate directly. It has no place in the record, which is of flows; the counter
+    // tells.
     ++context_.counters.flows_without_origin;
     const linger hard{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
@@ -25,7 +26,8 @@ void FlowTable::add(Fd socket) {
   const bool known = workload != nullptr;
   const bool full = sessions_.size() >= context_.settings.connections;
   const auto count = per_workload_.find(flow->workload);
-  const bool workload_full = count != per_workload_.end() && count->second >= context_.settings.connections_per_workload;
+  const bool workload_full =
+      count != per_workload_.end() && count->second >= context_.settings.connections_per_workload;
   Session& session = insert(*flow, std::move(workload));
   if (!known) {
     session.refuse(std::move(socket), "unknown_workload",
@@ -47,7 +49,8 @@ Session& FlowTable::insert(const kernel::Flow& flow, std::shared_ptr<Workload> w
 }
 
 void FlowTable::wake(Wait reason) {
-  // Who comes first changes each time: where there is not enough for everybody, nobody is always the one who gets nothing.
+  // Who comes first changes each time: where there is not enough for everybody, nobody is always the one who
+  // gets nothing.
   const std::size_t count = sessions_.size();
   const std::size_t first = woken_first_ < count ? woken_first_ : 0;
   bool any = false;
@@ -92,15 +95,18 @@ void FlowTable::sweep() {
 }
 
 void FlowTable::drain() {
-  for (std::size_t i = 0; i < sessions_.size(); ++i) sessions_[i]->drain();
+  for (std::size_t i = 0; i < sessions_.size(); ++i)
+    sessions_[i]->drain();
 }
 
 void FlowTable::policy_changed() {
-  for (std::size_t i = 0; i < sessions_.size(); ++i) sessions_[i]->policy_changed();
+  for (std::size_t i = 0; i < sessions_.size(); ++i)
+    sessions_[i]->policy_changed();
 }
 
 void FlowTable::abandon(std::string_view code, std::string_view detail) {
-  for (std::size_t i = 0; i < sessions_.size(); ++i) sessions_[i]->abandon(code, detail);
+  for (std::size_t i = 0; i < sessions_.size(); ++i)
+    sessions_[i]->abandon(code, detail);
 }
 
 }  // namespace callgate::proxy

@@ -1,4 +1,5 @@
-// The flows of one thread: accepts them within limits, steps them when something they wait for has come, ends them.
+// The flows of one thread: accepts them within limits, steps them when something they wait for has come, ends
+// them.
 #pragma once
 
 #include <cstdint>

@@ -108,10 +108,10 @@ bool HttpConversation::receive_failed(IoStatus status) {
     return false;
   }
   if (phase_ == Phase::head) {
-    session_.finish(record::Outcome::caller_aborted, "request_truncated", "the caller closed in the middle of a head");
-  } else if (phase_ == Phase::first_bytes) {
-    session_.finish(record::Outcome::caller_aborted, "no_request", "the caller closed without a request");
+    session_.finish(record::Outcome::caller_aborted, "request_truncated",
+                    "the caller closed in the middle of a head");
   } else {
+    // Also without any request: somebody only looked whether the port answers.
     session_.finish(record::Outcome::completed, {}, {});
   }
   return false;
@@ -181,8 +181,9 @@ void HttpConversation::linger() {
 void HttpConversation::expire() {
   switch (phase_) {
     case Phase::first_bytes:
-      session_.finish(record::Outcome::refused, "head_timeout", "the caller sent nothing in time: is its protocol one "
-                                                                "in which the server speaks first?");
+      session_.finish(record::Outcome::refused, "head_timeout",
+                      "the caller sent nothing in time: is its protocol one "
+                      "in which the server speaks first?");
       return;
     case Phase::idle:
       session_.finish(record::Outcome::completed, {}, {});

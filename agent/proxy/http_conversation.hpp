@@ -1,5 +1,5 @@
-// A flow under enforcement: HTTP/1.1 requests, one after the other, each of them a call. Whatever else a caller says is
-// refused in a way that its protocol understands, where that can be told.
+// A flow under enforcement: HTTP/1.1 requests, one after the other, each of them a call. Whatever else a
+// caller says is refused in a way that its protocol understands, where that can be told.
 #pragma once
 
 #include <cstdint>

@@ -25,7 +25,9 @@ HttpTap::HttpTap(Session& session)
       requests_(context_.settings.request),
       responses_(context_.settings.response) {}
 
-bool HttpTap::idle() const { return !opaque_ && calls_.empty() && from_caller_.empty() && from_target_.empty(); }
+bool HttpTap::idle() const {
+  return !opaque_ && calls_.empty() && from_caller_.empty() && from_target_.empty();
+}
 
 void HttpTap::caller_sent(std::string_view bytes) {
   if (opaque_) {
@@ -66,7 +68,8 @@ void HttpTap::read_requests() {
   while (!opaque_) {
     const http1::Step step = requests_.step(input);
     if (step.event == http1::Event::need_more) break;
-    if (step.event == http1::Event::invalid || (step.event == http1::Event::head && calls_.size() >= most_open_calls)) {
+    if (step.event == http1::Event::invalid ||
+        (step.event == http1::Event::head && calls_.size() >= most_open_calls)) {
       from_caller_.erase(0, from_caller_.size() - input.size());
       become_opaque();
       return;
@@ -161,7 +164,8 @@ void HttpTap::open_opaque() {
 void HttpTap::become_opaque() {
   // Calls whose answers can no longer be told apart.
   for (Call& call : calls_) {
-    close(call, record::Outcome::completed, "protocol_lost", "the rest of the connection is recorded as opaque bytes");
+    close(call, record::Outcome::completed, "protocol_lost",
+          "the rest of the connection is recorded as opaque bytes");
   }
   calls_.clear();
   opaque_ = true;
@@ -174,7 +178,8 @@ void HttpTap::become_opaque() {
   if (!target.empty()) target_sent(target);
 }
 
-void HttpTap::payload(Call& call, record::Direction direction, record::PayloadKind kind, std::string_view bytes) {
+void HttpTap::payload(Call& call, record::Direction direction, record::PayloadKind kind,
+                      std::string_view bytes) {
   if (!call.opened || call.gap) return;
   if (context_.recorder.payload(call.id, direction, kind, bytes)) return;
   call.gap = true;
@@ -202,13 +207,15 @@ void HttpTap::close_front_if_done() {
 
 void HttpTap::finish(record::Outcome outcome, std::string_view code, std::string_view detail) {
   for (Call& call : calls_) {
-    // A call that was answered is complete, however its connection ended; opaque bytes end as their flow does.
+    // A call that was answered is complete, however its connection ended; opaque bytes end as their flow
+    // does.
     const bool complete = call.response_done;
     const bool cut = !opaque_ && !complete && outcome == record::Outcome::completed;
     if (complete) {
       close(call, record::Outcome::completed, {}, {});
     } else if (cut) {
-      close(call, record::Outcome::failed, "upstream_closed", "the connection ended before the answer was complete");
+      close(call, record::Outcome::failed, "upstream_closed",
+            "the connection ended before the answer was complete");
     } else {
       close(call, outcome, code, detail);
     }

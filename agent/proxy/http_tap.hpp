@@ -1,7 +1,8 @@
-// Listens to a flow that goes on untouched, and records what it can make of it: HTTP/1 calls, or opaque bytes.
+// Listens to a flow that goes on untouched, and records what it can make of it: HTTP/1 calls, or opaque
+// bytes.
 //
-// Recording is all it does: it delays nothing and refuses nothing. What the ring had no space for is a gap, and the record
-// of the call, or else of the flow, says so.
+// Recording is all it does: it delays nothing and refuses nothing. What the ring had no space for is a gap,
+// and the record of the call, or else of the flow, says so.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +41,8 @@ class HttpTap {
     bool opened = false;  // in the record
     bool request_done = false;
     bool response_done = false;
-    bool gap = false;  // payload after this is not recorded: pieces must not hide what is missing between them
+    bool gap =
+        false;  // payload after this is not recorded: pieces must not hide what is missing between them
   };
 
   void open_http(std::string_view raw);

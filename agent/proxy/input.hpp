@@ -10,8 +10,8 @@
 
 namespace callgate::proxy {
 
-// Receives into a buffer that all connections of a thread share; only what remains unconsumed when the thread turns to
-// another connection is copied to memory of the connection's own, so an idle connection owns none.
+// Receives into a buffer that all connections of a thread share; only what remains unconsumed when the thread
+// turns to another connection is copied to memory of the connection's own, so an idle connection owns none.
 class Input {
  public:
   [[nodiscard]] std::string_view bytes() const { return view_; }

@@ -5,11 +5,11 @@
 // One thread for each channel. Before a byte of any channel is read, the process has confined itself.
 #include <algorithm>
 #include <charconv>
+#include <condition_variable>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
-#include <condition_variable>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -29,7 +29,8 @@ namespace {
 Result<Confinement> read_arguments(int count, char** arguments) {
   Confinement wanted;
   const auto usage = [] {
-    return make_error("usage", "callgate-proxy is started by callgated: --channel FD [--channel FD ...] --uid U --gid G");
+    return make_error(
+        "usage", "callgate-proxy is started by callgated: --channel FD [--channel FD ...] --uid U --gid G");
   };
   for (int i = 1; i + 1 < count; i += 2) {
     const std::string_view name = arguments[i];
@@ -57,10 +58,13 @@ Result<void> warm_up() {
   constexpr std::uint64_t options = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
                                     OPENSSL_INIT_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_ADD_ALL_CIPHERS |
                                     OPENSSL_INIT_ADD_ALL_DIGESTS;
-  if (OPENSSL_init_ssl(options, nullptr) != 1) return make_error("tls_failed", "OpenSSL cannot be initialized");
+  if (OPENSSL_init_ssl(options, nullptr) != 1)
+    return make_error("tls_failed", "OpenSSL cannot be initialized");
   unsigned char sample[16];
-  if (RAND_bytes(sample, sizeof(sample)) != 1) return make_error("tls_failed", "OpenSSL has no random numbers");
-  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+  if (RAND_bytes(sample, sizeof(sample)) != 1)
+    return make_error("tls_failed", "OpenSSL has no random numbers");
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()),
+                                                                  SSL_CTX_free);
   if (context == nullptr) return make_error("tls_failed", "OpenSSL has no TLS client");
   ::tzset();
   return {};
@@ -93,7 +97,8 @@ Result<bool> serve(const Confinement& confinement) {
   CALLGATE_TRY(confine(confinement));
   KernelFlowSource flows;
   std::vector<std::unique_ptr<Worker>> workers;
-  for (const int channel : confinement.kept) workers.push_back(std::make_unique<Worker>(Fd(channel), flows));
+  for (const int channel : confinement.kept)
+    workers.push_back(std::make_unique<Worker>(Fd(channel), flows));
 
   StartSignal start;
   std::vector<char> sound(workers.size(), 0);
@@ -107,7 +112,8 @@ Result<bool> serve(const Confinement& confinement) {
   if (confined) confined = verify_confinement(confinement);
   if (confined) log_info("confined", {{"threads", std::to_string(threads.size())}});
   start.give(confined.has_value());
-  for (std::thread& thread : threads) thread.join();
+  for (std::thread& thread : threads)
+    thread.join();
   if (!confined) return confined.error();
   return std::find(sound.begin(), sound.end(), 0) == sound.end();
 }

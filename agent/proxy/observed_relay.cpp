@@ -53,7 +53,8 @@ bool ObservedRelay::connect() {
   }
   sockaddr_storage storage{};
   const socklen_t size = to_sockaddr(destination, storage);
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0 && errno != EINPROGRESS) {
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0 &&
+      errno != EINPROGRESS) {
     fail("connect_failed", system_error(fmt::format("connect to {}", to_string(destination)), errno).message);
     return false;
   }
@@ -72,7 +73,8 @@ bool ObservedRelay::finish_connect() {
   if (!target_->writable()) return false;
   if (const int error_number = target_->connect_error(); error_number != 0) {
     fail(error_number == ECONNREFUSED ? "connect_refused" : "connect_failed",
-         system_error(fmt::format("connect to {}", to_string(session_.flow().destination)), error_number).message);
+         system_error(fmt::format("connect to {}", to_string(session_.flow().destination)), error_number)
+             .message);
     return false;
   }
   tap_.target_connected(context_.clock.now());
@@ -130,7 +132,8 @@ void ObservedRelay::fail(std::string_view code, std::string_view detail) {
   finish(record::Outcome::failed, code, detail, true);
 }
 
-void ObservedRelay::finish(record::Outcome outcome, std::string_view code, std::string_view detail, bool reset) {
+void ObservedRelay::finish(record::Outcome outcome, std::string_view code, std::string_view detail,
+                           bool reset) {
   tap_.finish(outcome, code, detail);
   if (target_ != nullptr && reset) target_->reset_on_close();
   if (outcome == record::Outcome::completed && tap_.has_gap()) {
@@ -146,7 +149,8 @@ void ObservedRelay::finish(record::Outcome outcome, std::string_view code, std::
 
 void ObservedRelay::expire() {
   if (phase_ == Phase::relaying) return;
-  fail("connect_timeout", fmt::format("{} did not answer the connection attempt", to_string(session_.flow().destination)));
+  fail("connect_timeout",
+       fmt::format("{} did not answer the connection attempt", to_string(session_.flow().destination)));
 }
 
 void ObservedRelay::drain() {
@@ -154,7 +158,8 @@ void ObservedRelay::drain() {
   step();
 }
 
-// A flow that is now to be enforced ends where HTTP lets a connection end; opaque bytes go on until their flow is over.
+// A flow that is now to be enforced ends where HTTP lets a connection end; opaque bytes go on until their
+// flow is over.
 void ObservedRelay::policy_changed() {
   session_.refresh();
   leave_when_idle_ = context_.draining || session_.selection().mode() == policy::Mode::enforce;

@@ -1,7 +1,8 @@
-// A flow that is only observed: its bytes go to its original destination and back as they are, whatever they mean.
+// A flow that is only observed: its bytes go to its original destination and back as they are, whatever they
+// mean.
 //
-// Order, half-close and reset pass through; nothing is delayed for the record's sake. Neither side is read faster than the
-// other takes.
+// Order, half-close and reset pass through; nothing is delayed for the record's sake. Neither side is read
+// faster than the other takes.
 #pragma once
 
 #include <cstdint>

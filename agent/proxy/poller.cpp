@@ -47,7 +47,8 @@ Result<Poller::Watch> Poller::add(int fd, Watcher& watcher) {
 }
 
 void Poller::release(std::uint32_t slot, int fd) {
-  // Explicitly, because another process may hold the same open socket, and closing ours would not end the registration.
+  // Explicitly, because another process may hold the same open socket, and closing ours would not end the
+  // registration.
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
   slots_[slot].watcher = nullptr;
   ++slots_[slot].generation;

@@ -1,4 +1,5 @@
-// The sockets of one thread in one edge-triggered epoll: each is registered once, for everything, and never again.
+// The sockets of one thread in one edge-triggered epoll: each is registered once, for everything, and never
+// again.
 #pragma once
 
 #include <cstddef>
@@ -49,12 +50,14 @@ class Poller {
   // Edges of `fd` go to `watcher` from now on. What is ready already is told at the next wait().
   [[nodiscard]] Result<Watch> add(int fd, Watcher& watcher);
 
-  // Waits up to `timeout` milliseconds and tells the watchers. `before` is called once after waiting, before the first.
+  // Waits up to `timeout` milliseconds and tells the watchers. `before` is called once after waiting, before
+  // the first.
   template <typename Before>
   void wait(int timeout, Before before) {
     const std::size_t count = collect(timeout);
     before();
-    for (std::size_t i = 0; i < count; ++i) tell(i);
+    for (std::size_t i = 0; i < count; ++i)
+      tell(i);
   }
 
  private:

@@ -1,4 +1,5 @@
-// The answers that callgate itself gives: RFC 9457 problem details, so that a refused developer knows whom to ask.
+// The answers that callgate itself gives: RFC 9457 problem details, so that a refused developer knows whom to
+// ask.
 #pragma once
 
 #include <string>

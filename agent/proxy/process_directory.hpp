@@ -1,4 +1,5 @@
-// The executables of calling processes, as callgated resolved them for exactly the process that the kernel saw.
+// The executables of calling processes, as callgated resolved them for exactly the process that the kernel
+// saw.
 #pragma once
 
 #include <compare>
@@ -29,7 +30,8 @@ class ProcessDirectory {
 
   explicit ProcessDirectory(Ask ask) : ask_(std::move(ask)) {}
 
-  // What is known of the process of `flow`; asks callgated at the first time. Valid until the next call of a method.
+  // What is known of the process of `flow`; asks callgated at the first time. Valid until the next call of a
+  // method.
   [[nodiscard]] const Answer& look_up(const kernel::Flow& flow);
   // callgated's answer; one that nobody asked for is ignored.
   void add(std::uint64_t request, std::string path);

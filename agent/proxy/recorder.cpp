@@ -113,8 +113,9 @@ bool Recorder::call_closed(const Id& call, const CallEnd& end) {
   return writer_.call_closed(event, {end.code, end.detail});
 }
 
-bool Recorder::session_closed(const Id& session, std::uint64_t received, std::uint64_t sent, std::uint32_t calls,
-                              record::Outcome outcome, std::string_view code, std::string_view detail) {
+bool Recorder::session_closed(const Id& session, std::uint64_t received, std::uint64_t sent,
+                              std::uint32_t calls, record::Outcome outcome, std::string_view code,
+                              std::string_view detail) {
   record::SessionClosed event{};
   event.header = header();
   event.session = session;

@@ -37,28 +37,30 @@ struct CallEnd {
   Nanoseconds first_byte_at = 0;
 };
 
-// Belongs to one thread. Every method returns false where the ring is too full: nothing was written then, but for
-// payload(), which may have written a part.
+// Belongs to one thread. Every method returns false where the ring is too full: nothing was written then, but
+// for payload(), which may have written a part.
 class Recorder {
  public:
   Recorder(record::RingWriter ring, const Clock& clock);
 
   [[nodiscard]] bool session_opened(const Id& session, const kernel::Flow& flow, bool enforced);
   // `tls`: policy::TlsRequirement, or untouched.
-  [[nodiscard]] bool call_opened(const Id& call, const Id& session, const policy::Decision& decision, bool enforced,
-                                 std::uint8_t tls, std::uint16_t port, std::uint64_t payload_limit,
-                                 std::string_view function, std::string_view host);
+  [[nodiscard]] bool call_opened(const Id& call, const Id& session, const policy::Decision& decision,
+                                 bool enforced, std::uint8_t tls, std::uint16_t port,
+                                 std::uint64_t payload_limit, std::string_view function,
+                                 std::string_view host);
   [[nodiscard]] bool call_upstream(const Id& call, const UpstreamFacts& facts);
   [[nodiscard]] bool payload(const Id& call, record::Direction direction, record::PayloadKind kind,
                              std::string_view bytes) {
     return bytes.empty() || payload_part(call, direction, kind, bytes) == bytes.size();
   }
   // How much of `bytes` was written.
-  [[nodiscard]] std::size_t payload_part(const Id& call, record::Direction direction, record::PayloadKind kind,
-                                         std::string_view bytes);
+  [[nodiscard]] std::size_t payload_part(const Id& call, record::Direction direction,
+                                         record::PayloadKind kind, std::string_view bytes);
   [[nodiscard]] bool call_closed(const Id& call, const CallEnd& end);
-  [[nodiscard]] bool session_closed(const Id& session, std::uint64_t received, std::uint64_t sent, std::uint32_t calls,
-                                    record::Outcome outcome, std::string_view code, std::string_view detail);
+  [[nodiscard]] bool session_closed(const Id& session, std::uint64_t received, std::uint64_t sent,
+                                    std::uint32_t calls, record::Outcome outcome, std::string_view code,
+                                    std::string_view detail);
 
   // True if `payload` bytes can be recorded at once, and a call be opened before them.
   [[nodiscard]] bool has_room(std::size_t payload) { return writer_.has_room(payload); }

@@ -33,7 +33,8 @@ Result<void> close_other_descriptors(std::vector<int> kept) {
   unsigned int next = 0;
   for (const int fd : kept) {
     const auto keep = static_cast<unsigned int>(fd);
-    if (keep > next && ::close_range(next, keep - 1, 0) != 0) return system_error("close inherited descriptors", errno);
+    if (keep > next && ::close_range(next, keep - 1, 0) != 0)
+      return system_error("close inherited descriptors", errno);
     next = std::max(next, keep + 1);
   }
   if (::close_range(next, UINT_MAX, 0) != 0) return system_error("close inherited descriptors", errno);
@@ -45,7 +46,8 @@ Result<void> close_other_descriptors(std::vector<int> kept) {
 }
 
 Result<void> empty_root() {
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return system_error("make mounts private", errno);
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return system_error("make mounts private", errno);
   constexpr unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   // Any directory will do: it is gone with the old root.
   constexpr std::array<const char*, 3> places = {"/tmp", "/var", "/usr"};
@@ -66,8 +68,10 @@ Result<void> empty_root() {
 Result<void> change_user(const Confinement& confinement) {
   // Before the old root is gone, the library has looked at what it needs.
   capng_clear(CAPNG_SELECT_ALL);
-  const auto flags = static_cast<capng_flags_t>(CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING | CAPNG_CLEAR_AMBIENT);
-  const int result = capng_change_id(static_cast<int>(confinement.uid), static_cast<int>(confinement.gid), flags);
+  const auto flags =
+      static_cast<capng_flags_t>(CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING | CAPNG_CLEAR_AMBIENT);
+  const int result =
+      capng_change_id(static_cast<int>(confinement.uid), static_cast<int>(confinement.gid), flags);
   if (result != 0) return make_error("system", fmt::format("give up root: libcap-ng says {}", result));
   return {};
 }
@@ -76,7 +80,8 @@ Result<void> change_user(const Confinement& confinement) {
 
 Result<void> confine(const Confinement& confinement) {
   if (::geteuid() != 0) return not_confined("it has to be started as root to give everything up");
-  if (confinement.uid == 0 || confinement.gid == 0) return not_confined("it must not stay root; choose another proxy user");
+  if (confinement.uid == 0 || confinement.gid == 0)
+    return not_confined("it must not stay root; choose another proxy user");
   CALLGATE_TRY(close_other_descriptors(confinement.kept));
   if (capng_get_caps_process() != 0) return make_error("system", "the process's capabilities cannot be read");
   if (::unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS) != 0) {
@@ -109,9 +114,11 @@ Result<void> verify_confinement(const Confinement& confinement) {
   // What the kernel says, not what the library remembers.
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, 2> capabilities{};
-  if (::syscall(SYS_capget, &header, capabilities.data()) != 0) return not_confined("its capabilities cannot be read");
+  if (::syscall(SYS_capget, &header, capabilities.data()) != 0)
+    return not_confined("its capabilities cannot be read");
   for (const auto& part : capabilities) {
-    if (part.effective != 0 || part.permitted != 0 || part.inheritable != 0) return not_confined("it has capabilities");
+    if (part.effective != 0 || part.permitted != 0 || part.inheritable != 0)
+      return not_confined("it has capabilities");
   }
   for (int capability = 0;; ++capability) {
     const int bound = ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
@@ -122,7 +129,8 @@ Result<void> verify_confinement(const Confinement& confinement) {
   }
   if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) return not_confined("it can gain privileges");
   if (::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0) return not_confined("it can be traced and dumped");
-  if (::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != SECCOMP_MODE_FILTER) return not_confined("its system calls are not filtered");
+  if (::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != SECCOMP_MODE_FILTER)
+    return not_confined("its system calls are not filtered");
   if (::socket(AF_UNIX, SOCK_STREAM, 0) >= 0 || errno != EPERM) return not_confined("it can make sockets");
   if (::open("/", O_RDONLY | O_CLOEXEC) >= 0 || errno != EPERM) return not_confined("it can open files");
   return {};

@@ -1,7 +1,7 @@
 // How the process that parses hostile bytes gives up everything that it does not need for that.
 //
-// In order: confine() while there is one thread, then the threads are made, then filter_system_calls() binds all of them,
-// then verify_confinement() looks from inside. Nothing is read from any channel before.
+// In order: confine() while there is one thread, then the threads are made, then filter_system_calls() binds
+// all of them, then verify_confinement() looks from inside. Nothing is read from any channel before.
 #pragma once
 
 #include <vector>
@@ -18,13 +18,13 @@ struct Confinement {
   gid_t gid = 0;
 };
 
-// Empty network, mount, IPC and UTS namespaces, an empty read-only root directory, no other descriptors, another user
-// without any capability, no new privileges, no core dumps, not traceable. Needs root.
+// Empty network, mount, IPC and UTS namespaces, an empty read-only root directory, no other descriptors,
+// another user without any capability, no new privileges, no core dumps, not traceable. Needs root.
 [[nodiscard]] Result<void> confine(const Confinement& confinement);
 
-// Leaves all threads of the process with the system calls that serving connections takes. What libraries may try on their
-// own, and can do without (opening files, making sockets), fails with EPERM; everything else that is not allowed ends the
-// process at once: the proxy itself never does it, so somebody else is.
+// Leaves all threads of the process with the system calls that serving connections takes. What libraries may
+// try on their own, and can do without (opening files, making sockets), fails with EPERM; everything else
+// that is not allowed ends the process at once: the proxy itself never does it, so somebody else is.
 [[nodiscard]] Result<void> filter_system_calls();
 
 // Checks all of the above as far as it shows from inside; error not_confined says what does not hold.

@@ -40,10 +40,12 @@ void Session::refuse(Fd socket, std::string_view code, std::string_view detail) 
   finish(record::Outcome::refused, code, detail);
 }
 
-policy::Caller Session::caller() const { return {workload_->name(), workload_->spiffe_id(), process_}; }
+policy::Caller Session::caller() const {
+  return {workload_->name(), workload_->spiffe_id(), process_};
+}
 
-// Decisions wait for the process only where they depend on it, but callgated is always asked at once: the sooner it
-// looks, the surer the process is still there.
+// Decisions wait for the process only where they depend on it, but callgated is always asked at once: the
+// sooner it looks, the surer the process is still there.
 void Session::learn_process() {
   const auto& answer = context_.processes.look_up(flow_);
   const bool late = context_.clock.now() >= accepted_at_ + process_wait;
@@ -153,7 +155,8 @@ void Session::policy_changed() {
 
 void Session::abandon(std::string_view code, std::string_view detail) {
   if (phase_ == Phase::talking) conversation_->abandon(code, detail);
-  if (phase_ != Phase::closing && phase_ != Phase::finished) finish(record::Outcome::interrupted, code, detail, true);
+  if (phase_ != Phase::closing && phase_ != Phase::finished)
+    finish(record::Outcome::interrupted, code, detail, true);
 }
 
 void Session::wait_for(Wait wait) {
@@ -184,10 +187,13 @@ void Session::finish(record::Outcome outcome, std::string_view code, std::string
   close();
 }
 
-// The record of a flow is not given up: until there is space for it, the session stays, and counts as a connection.
+// The record of a flow is not given up: until there is space for it, the session stays, and counts as a
+// connection.
 void Session::close() {
-  if (!opened_) opened_ = context_.recorder.session_opened(id_, flow_, selection_.mode() == policy::Mode::enforce);
-  if (!opened_ || !context_.recorder.session_closed(id_, received_, sent_, calls_, outcome_, code_, detail_)) {
+  if (!opened_)
+    opened_ = context_.recorder.session_opened(id_, flow_, selection_.mode() == policy::Mode::enforce);
+  if (!opened_ ||
+      !context_.recorder.session_closed(id_, received_, sent_, calls_, outcome_, code_, detail_)) {
     wait_for(Wait::ring);
     return;
   }

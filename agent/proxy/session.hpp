@@ -1,4 +1,5 @@
-// One flow from accept to close: who calls, under which mode, with what limits; its bytes are a conversation's.
+// One flow from accept to close: who calls, under which mode, with what limits; its bytes are a
+// conversation's.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@ namespace callgate::proxy {
 
 class Session;
 
-// What a flow's bytes mean: one kind for each way of handling them. A machine: step() goes on as far as the sockets let it.
+// What a flow's bytes mean: one kind for each way of handling them. A machine: step() goes on as far as the
+// sockets let it.
 class Conversation {
  public:
   virtual ~Conversation() = default;
@@ -68,8 +70,8 @@ class Session final : private StreamUser {
   [[nodiscard]] Nanoseconds accepted_at() const { return accepted_at_; }
   // Turns to the policies and identities of now; true if the mode is another than before.
   bool refresh();
-  // Hands the flow, with what was received and not consumed, to the conversation of its present mode. The caller is
-  // destroyed by it.
+  // Hands the flow, with what was received and not consumed, to the conversation of its present mode. The
+  // caller is destroyed by it.
   void change_conversation();
   void count_call() { ++calls_; }
   void set_deadline(Nanoseconds deadline) { deadline_ = deadline; }

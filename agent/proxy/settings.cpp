@@ -10,7 +10,8 @@ namespace {
 constexpr std::uint64_t largest_head = 1U << 20U;
 
 Error bad(std::string_view name, std::uint64_t value) {
-  return make_error("bad_limits", fmt::format("the limit {} cannot be {}: correct the agent's configuration", name, value));
+  return make_error("bad_limits",
+                    fmt::format("the limit {} cannot be {}: correct the agent's configuration", name, value));
 }
 
 }  // namespace
@@ -37,8 +38,10 @@ Result<Settings> make_settings(const v1::ProxyLimits& limits) {
     if (time.milliseconds == 0) return bad(time.name, 0);
     settings.*time.member = time.milliseconds * nanoseconds_per_millisecond;
   }
-  if (limits.head_bytes() == 0 || limits.head_bytes() > largest_head) return bad("head_bytes", limits.head_bytes());
-  if (limits.field_count() == 0 || limits.field_count() > 65535) return bad("field_count", limits.field_count());
+  if (limits.head_bytes() == 0 || limits.head_bytes() > largest_head)
+    return bad("head_bytes", limits.head_bytes());
+  if (limits.field_count() == 0 || limits.field_count() > 65535)
+    return bad("field_count", limits.field_count());
   if (limits.connections() == 0) return bad("connections", 0);
   if (limits.connections_per_workload() == 0) return bad("connections_per_workload", 0);
 

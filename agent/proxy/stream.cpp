@@ -11,7 +11,9 @@
 namespace callgate::proxy {
 namespace {
 
-bool would_block(int error_number) { return error_number == EAGAIN || error_number == EWOULDBLOCK; }
+bool would_block(int error_number) {
+  return error_number == EAGAIN || error_number == EWOULDBLOCK;
+}
 
 }  // namespace
 
@@ -108,11 +110,21 @@ IoResult Stream::read_tls(std::span<std::uint8_t> buffer) {
 }
 
 std::ptrdiff_t Stream::write_plain(std::string_view first, std::string_view second) {
-  iovec parts[2] = {{const_cast<char*>(first.data()), first.size()}, {const_cast<char*>(second.data()), second.size()}};
+  // Copying a little costs less than having the kernel gather it.
+  constexpr std::size_t gather_from = 4096;
+  if (!first.empty() && !second.empty() && first.size() + second.size() < gather_from) {
+    thread_local std::string joined;
+    joined.assign(first).append(second);
+    return write_plain(joined, {});
+  }
+  iovec parts[2] = {{const_cast<char*>(first.data()), first.size()},
+                    {const_cast<char*>(second.data()), second.size()}};
   msghdr message{};
   message.msg_iov = first.empty() ? parts + 1 : parts;
   message.msg_iovlen = first.empty() || second.empty() ? 1 : 2;
-  const ssize_t size = ::sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  const ssize_t size = message.msg_iovlen == 1
+                           ? ::send(fd_, message.msg_iov->iov_base, message.msg_iov->iov_len, MSG_NOSIGNAL)
+                           : ::sendmsg(fd_, &message, MSG_NOSIGNAL);
   if (size >= 0) {
     if (static_cast<std::size_t>(size) < first.size() + second.size()) writable_ = false;
     return size;

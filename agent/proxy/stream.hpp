@@ -26,10 +26,12 @@ class StreamUser {
   ~StreamUser() = default;
 };
 
-// Belongs to one thread. Never blocks. Readiness is remembered from edges, so that no system call is made in vain.
+// Belongs to one thread. Never blocks. Readiness is remembered from edges, so that no system call is made in
+// vain.
 class Stream final : private Watcher {
  public:
-  // Takes a connected or connecting non-blocking TCP socket. `user` outlives the stream or replaces itself by use().
+  // Takes a connected or connecting non-blocking TCP socket. `user` outlives the stream or replaces itself by
+  // use().
   [[nodiscard]] static Result<std::unique_ptr<Stream>> make(Poller& poller, Fd socket, StreamUser& user);
 
   void use(StreamUser& user) { user_ = &user; }
@@ -50,7 +52,8 @@ class Stream final : private Watcher {
   // Forgets an edge whose bytes have all been read, so that the next read() waits for a new one.
   void expect_edge() { readable_ = readable_ && ended_; }
 
-  // Sends `first` and then `second`, and keeps what the socket does not take. False: the connection is gone (error()).
+  // Sends `first` and then `second`, and keeps what the socket does not take. False: the connection is gone
+  // (error()).
   [[nodiscard]] bool send(std::string_view first, std::string_view second = {});
   [[nodiscard]] bool flush();
   // Something sent is still here: nothing more may be sent before flush() has emptied it.
@@ -62,7 +65,8 @@ class Stream final : private Watcher {
   [[nodiscard]] int connect_error() const;
   // No more will be sent (FIN, or close_notify).
   void end_output();
-  // close() from now on resets the connection instead of ending it in order: the peer cannot mistake it for an end.
+  // close() from now on resets the connection instead of ending it in order: the peer cannot mistake it for
+  // an end.
   void reset_on_close();
 
   [[nodiscard]] const Error& error() const { return error_; }

@@ -10,8 +10,9 @@ constexpr std::size_t shelf_size = 64;
 
 }  // namespace
 
-ThreadContext::ThreadContext(Settings limits, Poller& thread_poller, record::RingWriter ring, IdSource id_source,
-                             SocketStock::Ask ask_sockets, ProcessDirectory::Ask ask_process)
+ThreadContext::ThreadContext(Settings limits, Poller& thread_poller, record::RingWriter ring,
+                             IdSource id_source, SocketStock::Ask ask_sockets,
+                             ProcessDirectory::Ask ask_process)
     : settings(limits),
       poller(thread_poller),
       recorder(std::move(ring), clock),

@@ -68,8 +68,8 @@ class ThreadContext {
   std::string text;
   std::string content;
 
-  bool draining = false;          // no new calls on flows that are idle
-  bool ring_wanted = false;       // somebody waits for space in the ring
+  bool draining = false;           // no new calls on flows that are idle
+  bool ring_wanted = false;        // somebody waits for space in the ring
   std::vector<Session*> runnable;  // had more to do than one step may
   std::vector<Session*> finished;  // to be destroyed after the step
 

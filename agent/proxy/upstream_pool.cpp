@@ -7,7 +7,9 @@ namespace callgate::proxy {
 namespace {
 
 // A connection that is closed in order keeps its TLS session resumable.
-void close_quietly(Stream& stream) { stream.end_output(); }
+void close_quietly(Stream& stream) {
+  stream.end_output();
+}
 
 std::size_t hash_of(std::uint64_t workload, const Address& address) {
   std::uint64_t high = 0;
@@ -20,12 +22,16 @@ std::size_t hash_of(std::uint64_t workload, const Address& address) {
 
 }  // namespace
 
-void UpstreamConnection::on_stream_ready() { pool_.check(*this); }
+void UpstreamConnection::on_stream_ready() {
+  pool_.check(*this);
+}
 
-UpstreamBucket::UpstreamBucket(std::uint64_t workload, std::shared_ptr<transport::TlsClient> tls, const Address& address,
-                               const policy::Upstream& upstream, std::string_view host)
+UpstreamBucket::UpstreamBucket(std::uint64_t workload, std::shared_ptr<transport::TlsClient> tls,
+                               const Address& address, const policy::Upstream& upstream,
+                               std::string_view host)
     : workload_(workload), tls_(std::move(tls)), address_(address) {
-  requirement_.verify = upstream.tls == policy::TlsRequirement::verified || upstream.tls == policy::TlsRequirement::mutual;
+  requirement_.verify =
+      upstream.tls == policy::TlsRequirement::verified || upstream.tls == policy::TlsRequirement::mutual;
   requirement_.trust_bundle = upstream.trust == policy::Trust::bundle;
   requirement_.require_client_certificate_request = upstream.tls == policy::TlsRequirement::mutual;
   requirement_.allow_tls12 = upstream.allow_tls12;
@@ -39,14 +45,18 @@ bool UpstreamBucket::serves(std::uint64_t workload, const transport::TlsClient* 
       upstream.tls == policy::TlsRequirement::verified || upstream.tls == policy::TlsRequirement::mutual;
   return workload_ == workload && tls_.get() == tls && address_ == address && requirement_.verify == verify &&
          requirement_.trust_bundle == (upstream.trust == policy::Trust::bundle) &&
-         requirement_.require_client_certificate_request == (upstream.tls == policy::TlsRequirement::mutual) &&
+         requirement_.require_client_certificate_request ==
+             (upstream.tls == policy::TlsRequirement::mutual) &&
          requirement_.allow_tls12 == upstream.allow_tls12 && requirement_.identity == upstream.identity &&
          requirement_.name == host;
 }
 
-UpstreamPool::~UpstreamPool() { clear(); }
+UpstreamPool::~UpstreamPool() {
+  clear();
+}
 
-std::shared_ptr<UpstreamBucket> UpstreamPool::bucket(const std::shared_ptr<UpstreamBucket>& hint, std::uint64_t workload,
+std::shared_ptr<UpstreamBucket> UpstreamPool::bucket(const std::shared_ptr<UpstreamBucket>& hint,
+                                                     std::uint64_t workload,
                                                      const std::shared_ptr<transport::TlsClient>& tls,
                                                      const Address& address, const policy::Upstream& upstream,
                                                      std::string_view host) {
@@ -57,7 +67,8 @@ std::shared_ptr<UpstreamBucket> UpstreamPool::bucket(const std::shared_ptr<Upstr
     return entry.second->serves(workload, tls.get(), address, upstream, host);
   });
   if (found != last) return found->second;
-  return buckets_.emplace(hash, std::make_shared<UpstreamBucket>(workload, tls, address, upstream, host))->second;
+  return buckets_.emplace(hash, std::make_shared<UpstreamBucket>(workload, tls, address, upstream, host))
+      ->second;
 }
 
 std::unique_ptr<UpstreamConnection> UpstreamPool::take(UpstreamBucket& bucket, StreamUser& user) {
@@ -97,8 +108,8 @@ void UpstreamPool::check(UpstreamConnection& idle) {
 void UpstreamPool::sweep(Nanoseconds now, const Workloads& workloads) {
   for (const auto& [hash, bucket] : buckets_) {
     const auto workload = workloads.find(bucket->workload_);
-    const bool stale =
-        workload == nullptr || (bucket->tls_ != nullptr && bucket->tls_.get() != workload->existing_tls_client());
+    const bool stale = workload == nullptr ||
+                       (bucket->tls_ != nullptr && bucket->tls_.get() != workload->existing_tls_client());
     auto& idle = bucket->idle_;
     // Used least lately first.
     while (!idle.empty() && (stale || now - idle.front()->idle_since_ > settings_.pool_idle_timeout)) {
@@ -108,12 +119,15 @@ void UpstreamPool::sweep(Nanoseconds now, const Workloads& workloads) {
     }
   }
   // Buckets that only the pool still knows.
-  std::erase_if(buckets_, [](const auto& entry) { return entry.second->idle_.empty() && entry.second.use_count() == 1; });
+  std::erase_if(buckets_, [](const auto& entry) {
+    return entry.second->idle_.empty() && entry.second.use_count() == 1;
+  });
 }
 
 void UpstreamPool::clear() {
   for (const auto& [hash, bucket] : buckets_) {
-    for (const auto& idle : bucket->idle_) close_quietly(*idle->stream);
+    for (const auto& idle : bucket->idle_)
+      close_quietly(*idle->stream);
     bucket->idle_.clear();
     bucket->retired_ = true;
   }

@@ -19,15 +19,16 @@ namespace callgate::proxy {
 class UpstreamBucket;
 class UpstreamPool;
 
-// A connection that has proved itself (TLS handshake done, or plaintext where permitted). Its stream tells whoever uses
-// it; while it is idle, the connection itself looks after it.
+// A connection that has proved itself (TLS handshake done, or plaintext where permitted). Its stream tells
+// whoever uses it; while it is idle, the connection itself looks after it.
 class UpstreamConnection final : private StreamUser {
  public:
   explicit UpstreamConnection(UpstreamPool& pool) : pool_(pool) {}
 
   std::unique_ptr<Stream> stream;
-  std::shared_ptr<UpstreamBucket> bucket;  // where it returns to; shared: calls and idle connections point to it
-  std::string certificate_digest;          // 32 bytes, or none
+  std::shared_ptr<UpstreamBucket>
+      bucket;                      // where it returns to; shared: calls and idle connections point to it
+  std::string certificate_digest;  // 32 bytes, or none
   bool reused = false;
 
  private:
@@ -39,7 +40,8 @@ class UpstreamConnection final : private StreamUser {
   Nanoseconds idle_since_ = 0;
 };
 
-// Everything that connections of one kind have in common. What differs in any of it never shares a connection.
+// Everything that connections of one kind have in common. What differs in any of it never shares a
+// connection.
 class UpstreamBucket {
  public:
   // `host` is lower case. `tls` is null for plaintext.
@@ -59,7 +61,7 @@ class UpstreamBucket {
   std::shared_ptr<transport::TlsClient> tls_;  // shared with the workload and its other buckets
   Address address_;
   transport::TargetRequirement requirement_;
-  bool retired_ = false;  // the pool does not know it any more
+  bool retired_ = false;                                   // the pool does not know it any more
   std::vector<std::unique_ptr<UpstreamConnection>> idle_;  // the one used last is at the end
 };
 
@@ -74,11 +76,13 @@ class UpstreamPool {
   [[nodiscard]] std::shared_ptr<UpstreamBucket> bucket(const std::shared_ptr<UpstreamBucket>& hint,
                                                        std::uint64_t workload,
                                                        const std::shared_ptr<transport::TlsClient>& tls,
-                                                       const Address& address, const policy::Upstream& upstream,
+                                                       const Address& address,
+                                                       const policy::Upstream& upstream,
                                                        std::string_view host);
   // The idle connection that was used last, or null. Its events go to `user`.
   [[nodiscard]] std::unique_ptr<UpstreamConnection> take(UpstreamBucket& bucket, StreamUser& user);
-  // Keeps a connection on which nothing is under way. Where there is no room, or it is not quiet, it is closed.
+  // Keeps a connection on which nothing is under way. Where there is no room, or it is not quiet, it is
+  // closed.
   void give_back(std::unique_ptr<UpstreamConnection> connection, Nanoseconds now);
   // Closes what has been idle for too long, and what its workload could not use again.
   void sweep(Nanoseconds now, const Workloads& workloads);

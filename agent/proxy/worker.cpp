@@ -86,7 +86,8 @@ class Worker::Loop {
     bool ready = true;
   };
   struct Gate final : Watcher {
-    Gate(Loop& owner, std::uint64_t gate_id, Fd listener) : loop(owner), id(gate_id), socket(std::move(listener)) {}
+    Gate(Loop& owner, std::uint64_t gate_id, Fd listener)
+        : loop(owner), id(gate_id), socket(std::move(listener)) {}
     void on_ready(std::uint32_t) override { loop.accept(*this); }
     Loop& loop;
     std::uint64_t id;
@@ -137,7 +138,8 @@ class Worker::Loop {
       auto incoming = channel_.receive();
       if (!incoming) {
         if (incoming.error().code != "channel_closed") {
-          log_error("channel_failed", {{"code", incoming.error().code}, {"detail", incoming.error().message}});
+          log_error("channel_failed",
+                    {{"code", incoming.error().code}, {"detail", incoming.error().message}});
           sound_ = false;
         }
         channel_lost();
@@ -152,7 +154,8 @@ class Worker::Loop {
   void handle(Channel::Incoming& incoming) {
     const v1::ToProxy& message = incoming.message;
     if (message.has_start() == (context_ != nullptr)) {
-      log_error("channel_failed", {{"detail", "Start has to be the first message, and the only one of its kind"}});
+      log_error("channel_failed",
+                {{"detail", "Start has to be the first message, and the only one of its kind"}});
       sound_ = false;
       channel_lost();
       return;
@@ -200,7 +203,8 @@ class Worker::Loop {
 
   void start(const v1::Start& message, Fd ring_file) {
     auto settings = make_settings(message.limits());
-    auto ring = settings ? record::RingWriter::map(ring_file.get()) : Result<record::RingWriter>(settings.error());
+    auto ring =
+        settings ? record::RingWriter::map(ring_file.get()) : Result<record::RingWriter>(settings.error());
     if (!ring) {
       log_error("start_failed", {{"code", ring.error().code}, {"detail", ring.error().message}});
       sound_ = false;
@@ -211,7 +215,9 @@ class Worker::Loop {
     context_ = std::make_unique<ThreadContext>(
         *settings, poller_, std::move(*ring), IdSource(message.generation(), message.thread()),
         [this](std::uint64_t cookie, bool v6, std::uint32_t count) { ask_sockets(cookie, v6, count); },
-        [this](std::uint64_t request, const ProcessDirectory::Process& process) { ask_process(request, process); });
+        [this](std::uint64_t request, const ProcessDirectory::Process& process) {
+          ask_process(request, process);
+        });
     flows_ = std::make_unique<FlowTable>(*context_, source_);
     next_sweep_ = context_->clock.now() + sweep_interval;
     v1::ToNode ready;
@@ -276,10 +282,12 @@ class Worker::Loop {
     const auto replaced = content ? context_->workloads.replace(*content) : Result<void>(content.error());
     if (replaced) {
       identities_ = version;
-      context_->stock.forget_unused([this](std::uint64_t cookie) { return context_->workloads.uses_namespace(cookie); });
+      context_->stock.forget_unused(
+          [this](std::uint64_t cookie) { return context_->workloads.uses_namespace(cookie); });
       context_->pool.sweep(context_->clock.now(), context_->workloads);
     } else {
-      log_error("identities_rejected", {{"code", replaced.error().code}, {"detail", replaced.error().message}});
+      log_error("identities_rejected",
+                {{"code", replaced.error().code}, {"detail", replaced.error().message}});
     }
     snapshot_in_force();
   }
@@ -303,7 +311,8 @@ class Worker::Loop {
     // A listener that waits would make the thread wait.
     const int flags = ::fcntl(socket.get(), F_GETFL);
     if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
-      log_error("gate_failed", {{"gate", std::to_string(id)}, {"detail", system_error("fcntl", errno).message}});
+      log_error("gate_failed",
+                {{"gate", std::to_string(id)}, {"detail", system_error("fcntl", errno).message}});
       return;
     }
     Gate& gate = gates_.emplace_back(*this, id, std::move(socket));
@@ -326,7 +335,8 @@ class Worker::Loop {
   }
 
   void accept_all() {
-    for (Gate& gate : gates_) accept(gate);
+    for (Gate& gate : gates_)
+      accept(gate);
   }
 
   void accept(Gate& gate) {
@@ -350,7 +360,8 @@ class Worker::Loop {
 
   void accept_waiting() {
     const std::vector<Gate*> turn = gates_waiting_;
-    for (Gate* gate : turn) accept(*gate);
+    for (Gate* gate : turn)
+      accept(*gate);
   }
 
   // The end
@@ -391,7 +402,8 @@ class Worker::Loop {
       flows_->abandon("agent_ended", "the agent ended before the call did");
       flows_->reap();
       // What is left waits for space in a ring that nobody may be reading.
-      stopped_ = context_->clock.now() >= drain_deadline_ + context_->settings.record_timeout || flows_->size() == 0;
+      stopped_ =
+          context_->clock.now() >= drain_deadline_ + context_->settings.record_timeout || flows_->size() == 0;
     } else {
       stopped_ = flows_->size() == 0;
     }
@@ -455,6 +467,8 @@ class Worker::Loop {
 Worker::Worker(Fd channel, FlowSource& flows) : loop_(std::make_unique<Loop>(std::move(channel), flows)) {}
 Worker::~Worker() = default;
 
-bool Worker::run() { return loop_->run(); }
+bool Worker::run() {
+  return loop_->run();
+}
 
 }  // namespace callgate::proxy

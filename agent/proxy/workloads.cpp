@@ -16,8 +16,8 @@ bool same(const transport::TrustAnchors& a, const transport::TrustAnchors& b) {
 
 }  // namespace
 
-Workload::Workload(std::uint64_t id, std::string name, std::uint64_t netns_cookie, transport::ClientIdentity identity,
-                   std::shared_ptr<const transport::TrustAnchors> anchors)
+Workload::Workload(std::uint64_t id, std::string name, std::uint64_t netns_cookie,
+                   transport::ClientIdentity identity, std::shared_ptr<const transport::TrustAnchors> anchors)
     : id_(id),
       name_(std::move(name)),
       netns_cookie_(netns_cookie),
@@ -56,13 +56,15 @@ Result<void> Workloads::replace(std::string_view content) {
     }
     auto workload = std::make_shared<Workload>(
         entry.id(), entry.name(), entry.netns_cookie(),
-        transport::ClientIdentity{entry.spiffe_id(), entry.certificate_chain_pem(), entry.private_key_pem()}, anchors);
+        transport::ClientIdentity{entry.spiffe_id(), entry.certificate_chain_pem(), entry.private_key_pem()},
+        anchors);
     const auto old = workloads_.find(entry.id());
     if (old != workloads_.end() && old->second->same_identity(*workload)) {
       workload->tls_client_ = old->second->tls_client_;
     }
     if (!next.emplace(entry.id(), std::move(workload)).second) {
-      return make_error("bad_identities", fmt::format("the identities snapshot has workload {} twice", entry.id()));
+      return make_error("bad_identities",
+                        fmt::format("the identities snapshot has workload {} twice", entry.id()));
     }
   }
   workloads_ = std::move(next);

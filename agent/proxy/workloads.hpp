@@ -1,4 +1,5 @@
-// Whose flows the proxy serves: the identities snapshot of callgated, with a TLS client for each workload that calls.
+// Whose flows the proxy serves: the identities snapshot of callgated, with a TLS client for each workload
+// that calls.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ class Workload {
   [[nodiscard]] const std::string& spiffe_id() const { return identity_.spiffe_id; }
   // Of the namespace whose upstream sockets it uses.
   [[nodiscard]] std::uint64_t netns_cookie() const { return netns_cookie_; }
-  // Made at first use: parsing roots is expensive, and most workloads of a snapshot never call through this thread.
+  // Made at first use: parsing roots is expensive, and most workloads of a snapshot never call through this
+  // thread.
   [[nodiscard]] Result<std::shared_ptr<transport::TlsClient>> tls_client();
   // The same if it was made, else null.
   [[nodiscard]] const transport::TlsClient* existing_tls_client() const { return tls_client_.get(); }
@@ -43,8 +45,8 @@ class Workload {
 
 class Workloads {
  public:
-  // Replaces everything by the serialized v1::Identities in `content`; on an error (bad_identities) nothing changes.
-  // Workloads that did not change keep their TLS client, and so their connections and sessions.
+  // Replaces everything by the serialized v1::Identities in `content`; on an error (bad_identities) nothing
+  // changes. Workloads that did not change keep their TLS client, and so their connections and sessions.
   [[nodiscard]] Result<void> replace(std::string_view content);
   // Null if there is none of that id. Shared: flows and pooled connections outlive the snapshot.
   [[nodiscard]] std::shared_ptr<Workload> find(std::uint64_t id) const;

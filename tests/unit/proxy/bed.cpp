@@ -8,11 +8,13 @@
 namespace callgate::test {
 
 std::string plaintext_policy(std::string_view mode) {
-  return "apiVersion: callgate.dev/v1\nkind: CallPolicy\nmetadata: {name: test}\nspec:\n  mode: " + std::string(mode) +
+  return "apiVersion: callgate.dev/v1\nkind: CallPolicy\nmetadata: {name: test}\nspec:\n  mode: " +
+         std::string(mode) +
          "\n  callers: [{workload: shop}]\n"
          "  targets: [{host: target.test, upstream: {tls: plaintext}}]\n"
          "  rules:\n"
-         "    - {name: forbidden, functions: [\"http:* /forbidden\", \"http:* /forbidden/**\"], action: deny, reason: not this one}\n"
+         "    - {name: forbidden, functions: [\"http:* /forbidden\", \"http:* /forbidden/**\"], action: "
+         "deny, reason: not this one}\n"
          "    - {name: all, functions: [\"http:* /**\"], action: allow}\n";
 }
 

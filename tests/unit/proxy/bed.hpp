@@ -10,11 +10,13 @@
 
 namespace callgate::test {
 
-// A policy that permits plaintext to target.test, and denies what is under /forbidden. `mode`: enforce or observe.
+// A policy that permits plaintext to target.test, and denies what is under /forbidden. `mode`: enforce or
+// observe.
 std::string plaintext_policy(std::string_view mode = "enforce");
 
 struct Bed {
-  explicit Bed(const NodeOptions& options = {}, const std::string& policy = plaintext_policy(), int target_buffer = 0);
+  explicit Bed(const NodeOptions& options = {}, const std::string& policy = plaintext_policy(),
+               int target_buffer = 0);
 
   // A new connection of the workload's, and its other end at the gate is the proxy's.
   Peer call();

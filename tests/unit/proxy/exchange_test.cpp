@@ -13,7 +13,8 @@ TEST_CASE("a GET reaches the target and its answer the caller, both recorded") {
   Peer caller = bed.call();
   caller.send(get("/v1/things?x=1", "Accept: */*\r\n"));
   Peer target = bed.target.accept();
-  CHECK(target.read_until("\r\n\r\n") == "GET /v1/things?x=1 HTTP/1.1\r\nHost: target.test\r\nAccept: */*\r\n\r\n");
+  CHECK(target.read_until("\r\n\r\n") ==
+        "GET /v1/things?x=1 HTTP/1.1\r\nHost: target.test\r\nAccept: */*\r\n\r\n");
   target.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello");
   CHECK(caller.read_response() == "HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Length: 5\r\n\r\nhello");
   caller.close();
@@ -39,7 +40,8 @@ TEST_CASE("a body of known length streams to the target") {
   Peer caller = bed.call();
   caller.send("POST /a HTTP/1.1\r\nHost: target.test\r\nContent-Length: 10\r\n\r\nfirst");
   Peer target = bed.target.accept();
-  CHECK(target.read_until("\r\n\r\n") == "POST /a HTTP/1.1\r\nHost: target.test\r\nContent-Length: 10\r\n\r\n");
+  CHECK(target.read_until("\r\n\r\n") ==
+        "POST /a HTTP/1.1\r\nHost: target.test\r\nContent-Length: 10\r\n\r\n");
   CHECK(target.read_exactly(5) == "first");
   caller.send("later");
   CHECK(target.read_exactly(5) == "later");
@@ -55,8 +57,9 @@ TEST_CASE("a body of known length streams to the target") {
 TEST_CASE("chunks and trailers pass in both directions") {
   Bed bed;
   Peer caller = bed.call();
-  caller.send("POST /a HTTP/1.1\r\nHost: target.test\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n"
-              "5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\nX-T: end\r\n\r\n");
+  caller.send(
+      "POST /a HTTP/1.1\r\nHost: target.test\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n"
+      "5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\nX-T: end\r\n\r\n");
   Peer target = bed.target.accept();
   const std::string request = target.read_until("X-T: end\r\n\r\n");
   CHECK(request.find("Transfer-Encoding: chunked") != std::string::npos);
@@ -83,7 +86,8 @@ TEST_CASE("interim answers reach the caller, and the body waits for them as the 
   CHECK(caller.read_until("\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n");
   caller.send("body");
   CHECK(target.read_exactly(4) == "body");
-  target.send("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+  target.send(
+      "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
   CHECK(caller.read_until("\r\n\r\n") == "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
   CHECK(caller.read_response() == "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
   caller.close();
@@ -96,7 +100,9 @@ TEST_CASE("an HTTP/1.0 caller gets no interim answers and no chunks") {
   caller.send("GET /a HTTP/1.0\r\nHost: target.test\r\n\r\n");
   Peer target = bed.target.accept();
   CHECK(target.read_until("\r\n\r\n").find("HTTP/1.1\r\n") != std::string::npos);
-  target.send("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+  target.send(
+      "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
   const std::string answer = caller.read_to_end();
   CHECK(answer.find("103") == std::string::npos);
   CHECK(answer.find("chunked") == std::string::npos);
@@ -124,8 +130,8 @@ TEST_CASE("answers to HEAD and 304 have no body whatever their length says") {
 TEST_CASE("pipelined requests are answered in their order") {
   Bed bed;
   Peer caller = bed.call();
-  caller.send(get("/1") + "POST /2 HTTP/1.1\r\nHost: target.test\r\nContent-Length: 3\r\n\r\nabc" + get("/forbidden") +
-              get("/4"));
+  caller.send(get("/1") + "POST /2 HTTP/1.1\r\nHost: target.test\r\nContent-Length: 3\r\n\r\nabc" +
+              get("/forbidden") + get("/4"));
   Peer target = bed.target.accept();
   CHECK(target.read_until("\r\n\r\n").substr(0, 6) == "GET /1");
   CHECK(target.is_silent());
@@ -192,7 +198,8 @@ TEST_CASE("a body that ends with the connection becomes chunks, and the caller's
 TEST_CASE("Connection: close is honoured, and hop-by-hop fields go no further") {
   Bed bed;
   Peer caller = bed.call();
-  caller.send(get("/1", "Connection: close, X-Hop\r\nX-Hop: 1\r\nProxy-Authorization: secret\r\nX-End: 2\r\n"));
+  caller.send(
+      get("/1", "Connection: close, X-Hop\r\nX-Hop: 1\r\nProxy-Authorization: secret\r\nX-End: 2\r\n"));
   Peer target = bed.target.accept();
   const std::string request = target.read_until("\r\n\r\n");
   CHECK(request == "GET /1 HTTP/1.1\r\nHost: target.test\r\nX-End: 2\r\n\r\n");
@@ -203,10 +210,12 @@ TEST_CASE("Connection: close is honoured, and hop-by-hop fields go no further") 
 }
 
 TEST_CASE("an exchange is the same wherever its bytes are split") {
-  const std::string request = "POST /a/b HTTP/1.1\r\nHost: target.test\r\nTransfer-Encoding: chunked\r\n\r\n"
-                              "3\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n";
-  const std::string answer = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                             "4\r\nwxyz\r\n0\r\nX-U: 2\r\n\r\n";
+  const std::string request =
+      "POST /a/b HTTP/1.1\r\nHost: target.test\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "3\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n";
+  const std::string answer =
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "4\r\nwxyz\r\n0\r\nX-U: 2\r\n\r\n";
   Bed bed;
   Peer caller = bed.call();
   Peer target{Fd()};
@@ -223,8 +232,10 @@ TEST_CASE("an exchange is the same wherever its bytes are split") {
     target.send(answer.substr(answer_split));
     caller.read_until("X-U: 2\r\n\r\n");
   };
-  for (std::size_t split = 0; split <= request.size(); ++split) exchange(split, answer.size());
-  for (std::size_t split = 0; split <= answer.size(); ++split) exchange(request.size(), split);
+  for (std::size_t split = 0; split <= request.size(); ++split)
+    exchange(split, answer.size());
+  for (std::size_t split = 0; split <= answer.size(); ++split)
+    exchange(request.size(), split);
   caller.close();
   const Records records = bed.records();
   REQUIRE(records.calls.size() == exchanges);
@@ -243,10 +254,12 @@ TEST_CASE("large bodies pass whole in both directions at once") {
   options.ring_size = 64U << 20U;
   Bed bed(options);
   std::string large(3U << 20U, 'x');
-  for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>('a' + i % 23);
+  for (std::size_t i = 0; i < large.size(); ++i)
+    large[i] = static_cast<char>('a' + i % 23);
   Peer caller = bed.call();
   std::thread sender([&] {
-    caller.send("POST /a HTTP/1.1\r\nHost: target.test\r\nContent-Length: " + std::to_string(large.size()) + "\r\n\r\n");
+    caller.send("POST /a HTTP/1.1\r\nHost: target.test\r\nContent-Length: " + std::to_string(large.size()) +
+                "\r\n\r\n");
     caller.send(large);
   });
   Peer target = bed.target.accept();

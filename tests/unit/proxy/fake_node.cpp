@@ -154,7 +154,8 @@ void FakeNode::answer_sockets(const v1::NeedSockets& need) {
   std::vector<Fd> made;
   std::vector<int> numbers;
   for (std::uint32_t i = 0; i < need.count(); ++i) {
-    made.emplace_back(::socket(need.v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    made.emplace_back(
+        ::socket(need.v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     numbers.push_back(made.back().get());
   }
   send(answer, numbers);
@@ -167,7 +168,8 @@ void FakeNode::give_sockets() {
     const std::lock_guard lock(mutex_);
     held.swap(held_);
   }
-  for (const auto& need : held) answer_sockets(need);
+  for (const auto& need : held)
+    answer_sockets(need);
 }
 
 void FakeNode::wait(const std::function<bool()>& done) {
@@ -189,7 +191,8 @@ void FakeNode::remove_gate(std::uint64_t id) {
 
 void FakeNode::set_policy(const std::string& yaml, bool enforce_by_default) {
   auto parsed = policy::parse_policies(yaml, "test.yaml");
-  for (const auto& finding : parsed.findings) FAIL(policy::format_finding(finding, yaml));
+  for (const auto& finding : parsed.findings)
+    FAIL(policy::format_finding(finding, yaml));
   policy::Snapshot snapshot;
   snapshot.policies = std::move(parsed.policies);
   snapshot.default_mode = enforce_by_default ? policy::Mode::enforce : policy::Mode::observe;

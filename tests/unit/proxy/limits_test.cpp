@@ -91,7 +91,8 @@ TEST_CASE("a caller that does not read ends its call in time") {
   target.send("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
   const std::string piece(65536, 'x');
   // Until the proxy takes no more and gives up.
-  while (bed.node.counters().open_connections() != 0) (void)target.send_some(piece);
+  while (bed.node.counters().open_connections() != 0)
+    (void)target.send_some(piece);
   CHECK(caller.ends_with_reset());
   const RecordedCall call = bed.only_call();
   CHECK(call.outcome == record::Outcome::caller_aborted);
@@ -170,7 +171,8 @@ TEST_CASE("without space in the ring calls are refused before the target hears o
   // The flow's end is recorded in what was kept free for that.
   const Records records = bed.records();
   CHECK(records.calls.size() == 1 + denied);
-  for (const RecordedCall& call : records.calls) CHECK(call.closed);
+  for (const RecordedCall& call : records.calls)
+    CHECK(call.closed);
 }
 
 TEST_CASE("an answer that cannot be recorded is cut off") {

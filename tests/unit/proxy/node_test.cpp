@@ -1,8 +1,8 @@
 // The proxy thread and callgated: messages, snapshots, the end.
 #include <catch2/catch.hpp>
 
-#include "bed.hpp"
 #include "base/file.hpp"
+#include "bed.hpp"
 #include "proxy/channel_message.hpp"
 
 using namespace callgate;

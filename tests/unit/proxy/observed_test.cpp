@@ -12,7 +12,8 @@ TEST_CASE("an observed call passes unchanged, and its record says what enforceme
   Bed bed({}, plaintext_policy("observe"));
   Peer caller = bed.call();
   // Hop-by-hop fields, odd spelling, a denied path: none of that is touched.
-  const std::string request = "GET /forbidden?a=1 HTTP/1.1\r\nhost:   target.test\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n";
+  const std::string request =
+      "GET /forbidden?a=1 HTTP/1.1\r\nhost:   target.test\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n";
   const std::string answer = "HTTP/1.1 200 Fine\r\ncontent-length: 2\r\nKeep-Alive: 5\r\n\r\nok";
   caller.send(request);
   Peer target = bed.target.accept();
@@ -93,7 +94,8 @@ TEST_CASE("what stops being HTTP is recorded as opaque bytes from there on") {
   caller.send(request);
   Peer target = bed.target.accept();
   target.read_exactly(request.size());
-  const std::string answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+  const std::string answer =
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
   target.send(answer + "frames");
   CHECK(caller.read_exactly(answer.size() + 6) == answer + "frames");
   caller.send("more");

@@ -94,9 +94,13 @@ bool Peer::ends_with_reset() {
   return reset_;
 }
 
-bool Peer::is_silent() { return received_.empty() && !wait_readable(socket_.get(), 0); }
+bool Peer::is_silent() {
+  return received_.empty() && !wait_readable(socket_.get(), 0);
+}
 
-void Peer::end_output() { ::shutdown(socket_.get(), SHUT_WR); }
+void Peer::end_output() {
+  ::shutdown(socket_.get(), SHUT_WR);
+}
 
 void Peer::reset() {
   const linger hard{.l_onoff = 1, .l_linger = 0};
@@ -123,6 +127,8 @@ Peer Listener::accept() {
   return Peer(Fd(::accept4(socket.get(), nullptr, nullptr, SOCK_CLOEXEC)));
 }
 
-bool Listener::has_connection() { return wait_readable(socket.get(), 0); }
+bool Listener::has_connection() {
+  return wait_readable(socket.get(), 0);
+}
 
 }  // namespace callgate::test

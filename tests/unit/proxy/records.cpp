@@ -36,7 +36,8 @@ class Texts {
 
 template <typename Item>
 Item& find(std::vector<Item>& items, const Id& id) {
-  const auto found = std::find_if(items.begin(), items.end(), [&](const Item& item) { return item.id == id; });
+  const auto found =
+      std::find_if(items.begin(), items.end(), [&](const Item& item) { return item.id == id; });
   if (found == items.end()) FAIL("an event belongs to nothing that was opened: " << to_string(id));
   return *found;
 }
@@ -164,8 +165,9 @@ Records read_closed_records(const std::string& ring_path) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   for (;;) {
     Records records = read_records(ring_path);
-    const bool closed = !records.sessions.empty() && std::all_of(records.sessions.begin(), records.sessions.end(),
-                                                                 [](const auto& session) { return session.closed; });
+    const bool closed =
+        !records.sessions.empty() && std::all_of(records.sessions.begin(), records.sessions.end(),
+                                                 [](const auto& session) { return session.closed; });
     if (closed) return records;
     if (std::chrono::steady_clock::now() > deadline) FAIL("a session was not closed in time");
     std::this_thread::yield();

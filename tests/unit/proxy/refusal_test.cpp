@@ -81,7 +81,9 @@ TEST_CASE("ambiguous requests are answered, recorded and never forwarded") {
     std::string code;
   };
   const std::vector<Case> cases = {
-      {"POST / HTTP/1.1\r\n" + host + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400", {}},
+      {"POST / HTTP/1.1\r\n" + host + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+       "400",
+       {}},
       {"POST / HTTP/1.1\r\n" + host + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", "400", {}},
       {"POST / HTTP/1.1\r\n" + host + "Content-Length: +3\r\n\r\nabc", "400", {}},
       {"POST / HTTP/1.1\r\n" + host + "Content-Length : 3\r\n\r\nabc", "400", {}},

@@ -1,4 +1,6 @@
 // What is left to the process that parses hostile bytes, tried from inside and looked at from outside.
+#include "proxy/sandbox.hpp"
+
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -22,7 +24,6 @@
 #include "base/fd.hpp"
 #include "callgate/v1/node.pb.h"
 #include "fake_node.hpp"
-#include "proxy/sandbox.hpp"
 
 using namespace callgate;
 
@@ -76,7 +77,8 @@ TEST_CASE("a confined process can do what serving takes") {
   if (!is_root()) return;
   CHECK(confined([] { return 7; }) == 7);
   CHECK(confined([] {
-          void* const memory = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+          void* const memory =
+              ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
           return memory == MAP_FAILED ? 1 : ::munmap(memory, 4096);
         }) == 0);
 }
@@ -101,7 +103,8 @@ TEST_CASE("what only an intruder would try ends a confined process") {
         }) == -SIGSYS);
   CHECK(confined([] { return static_cast<int>(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)); }) == -SIGSYS);
   CHECK(confined([] { return static_cast<int>(::syscall(SYS_io_uring_setup, 1, nullptr)); }) == -SIGSYS);
-  CHECK(confined([] { return static_cast<int>(::process_vm_readv(1, nullptr, 0, nullptr, 0, 0)); }) == -SIGSYS);
+  CHECK(confined([] { return static_cast<int>(::process_vm_readv(1, nullptr, 0, nullptr, 0, 0)); }) ==
+        -SIGSYS);
   CHECK(confined([] { return ::kill(::getppid(), SIGTERM); }) == -SIGSYS);
   CHECK(confined([] { return ::unshare(CLONE_NEWUSER); }) == -SIGSYS);
   CHECK(confined([] { return ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }) == -SIGSYS);
@@ -114,10 +117,14 @@ TEST_CASE("what only an intruder would try ends a confined process") {
 TEST_CASE("memory of a confined process never becomes code") {
   if (!is_root()) return;
   CHECK(confined([] {
-          return ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? 1 : 0;
+          return ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+                         MAP_FAILED
+                     ? 1
+                     : 0;
         }) == -SIGSYS);
   CHECK(confined([] {
-          void* const memory = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+          void* const memory =
+              ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
           return ::mprotect(memory, 4096, PROT_READ | PROT_EXEC);
         }) == -SIGSYS);
 }
@@ -131,7 +138,8 @@ TEST_CASE("the program itself is confined before it reads its channel") {
   if (child == 0) {
     ::close(channel[0]);
     const std::string number = std::to_string(channel[1]);
-    ::execl(CALLGATE_PROXY_BINARY, "callgate-proxy", "--channel", number.c_str(), "--uid", "65534", "--gid", "65534", nullptr);
+    ::execl(CALLGATE_PROXY_BINARY, "callgate-proxy", "--channel", number.c_str(), "--uid", "65534", "--gid",
+            "65534", nullptr);
     ::_exit(127);
   }
   ::close(channel[1]);
@@ -186,7 +194,8 @@ TEST_CASE("the program itself is confined before it reads its channel") {
   ::closedir(root);
   CHECK(entries == 0);
   CHECK(read_text(proc + "/mountinfo").find(" / / ro,") != std::string::npos);
-  CHECK(read_text(proc + "/limits").find("Max core file size        0                    0") != std::string::npos);
+  CHECK(read_text(proc + "/limits").find("Max core file size        0                    0") !=
+        std::string::npos);
   DIR* const descriptors = ::opendir((proc + "/fd").c_str());
   REQUIRE(descriptors != nullptr);
   while (const dirent* entry = ::readdir(descriptors)) {
@@ -210,7 +219,8 @@ TEST_CASE("the program refuses to run as root or with arguments it does not know
     const pid_t child = ::fork();
     if (child == 0) {
       ::close(STDERR_FILENO);
-      ::execl(CALLGATE_PROXY_BINARY, "callgate-proxy", "--channel", "3", "--uid", uid, "--gid", "65534", nullptr);
+      ::execl(CALLGATE_PROXY_BINARY, "callgate-proxy", "--channel", "3", "--uid", uid, "--gid", "65534",
+              nullptr);
       ::_exit(127);
     }
     int status = 0;

@@ -86,7 +86,9 @@ const Pki& pki() {
 std::string tls_policy(const std::string& upstream) {
   return "apiVersion: callgate.dev/v1\nkind: CallPolicy\nmetadata: {name: test}\nspec:\n  mode: enforce\n"
          "  callers: [{workload: shop}]\n"
-         "  targets: [{host: target.test, upstream: {" + upstream + "}}]\n"
+         "  targets: [{host: target.test, upstream: {" +
+         upstream +
+         "}}]\n"
          "  rules: [{name: all, functions: [\"http:* /**\"], action: allow}]\n";
 }
 
@@ -113,7 +115,8 @@ std::string call(Bed& bed, std::string_view path = "/secret-canary") {
 
 }  // namespace
 
-TEST_CASE("a target that proves its name is called over TLS 1.3, its certificate recorded, its connection reused") {
+TEST_CASE(
+    "a target that proves its name is called over TLS 1.3, its certificate recorded, its connection reused") {
   Bed bed({}, tls_policy("tls: verified"));
   identify(bed);
   TlsTarget target(bed.target, issue(server_shape("DNS:target.test"), &pki().root), {});
@@ -130,7 +133,9 @@ TEST_CASE("a target that proves its name is called over TLS 1.3, its certificate
   CHECK(records.calls[1].digest == records.calls[0].digest);
 }
 
-TEST_CASE("a target is called with the workload's certificate where it asks, and refused where it has to and does not") {
+TEST_CASE(
+    "a target is called with the workload's certificate where it asks, and refused where it has to and does "
+    "not") {
   for (const bool asks : {true, false}) {
     Bed bed({}, tls_policy("tls: mutual"));
     identify(bed);
