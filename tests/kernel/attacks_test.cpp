@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "abi.h"
 #include "attempt.hpp"
 #include "kernel/cgroup.hpp"
 
@@ -184,6 +185,11 @@ TEST_CASE("a NAT rule inside the workload cannot send a redirected connection ou
 TEST_CASE(
     "an unprivileged process in another cgroup, under seccomp, reads the flow of a socket that it was "
     "given") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  not_run("an unprivileged process under seccomp reads a flow",
+          "a sanitizer needs the system calls that are taken away");
+  return;
+#endif
   const World world;
   const Address to = world.server_address(false);
   const Attempt attempt = plain_attempt(world.inside(), to);
@@ -191,26 +197,28 @@ TEST_CASE(
   const auto arrival = world.at_gate(false);
   REQUIRE(arrival);
   struct Answer {
-    bool confined = false;
-    bool found = false;
-    std::uint64_t workload = 0;
-    Address destination;
+    bool confined;
+    bool found;
+    callgate_flow flow;
   };
   Child reader([&](int channel) {
     Place{&Machine::get().outside(), nullptr, nobody}.enter();
     allow_only_getsockopt();
-    Answer answer;
-    if (const auto flow = kernel::read_flow(arrival->fd.get()))
-      answer = {false, true, flow->workload, flow->destination};
+    // By system calls alone: a sanitizer's checks would need more than is left.
+    Answer answer{};
+    socklen_t size = sizeof(answer.flow);
     answer.confined = ::socket(AF_INET, SOCK_STREAM, 0) < 0 && errno == EPERM;
+    answer.found =
+        ::getsockopt(arrival->fd.get(), CALLGATE_SOL_FLOW, CALLGATE_SO_FLOW, &answer.flow, &size) == 0;
     send_value(channel, answer);
   });
   const auto answer = receive_value<Answer>(reader.channel());
   reader.wait();
   CHECK(answer.confined);
   CHECK(answer.found);
-  CHECK(answer.workload == world.config().workload);
-  CHECK(answer.destination == to);
+  CHECK(answer.flow.workload == world.config().workload);
+  CHECK(answer.flow.port == to.port);
+  CHECK(std::memcmp(answer.flow.destination, to.ip.data(), to.ip.size()) == 0);
 }
 
 TEST_CASE(

@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
     failed = Catch::Session().run(argc, argv);
     callgate::test::Machine::tear_down();
     for (const auto& what : callgate::test::what_was_not_run())
-      std::printf("NOT RUN on this kernel: %s\n", what.c_str());
+      std::printf("NOT RUN here: %s\n", what.c_str());
   } catch (const std::exception& error) {
     std::fprintf(stderr, "kernel_tests: %s\n", error.what());
     return 1;

@@ -43,7 +43,7 @@ std::vector<std::string> missing;
 
 void not_run(const std::string& what, const std::string& reason) {
   missing.push_back(what + " (" + reason + ")");
-  std::fprintf(stderr, "NOT RUN on this kernel: %s\n", missing.back().c_str());
+  std::fprintf(stderr, "NOT RUN here: %s\n", missing.back().c_str());
 }
 
 const std::vector<std::string>& what_was_not_run() {
