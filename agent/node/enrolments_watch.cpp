@@ -150,8 +150,8 @@ void Enrolments::sweep() {
   }
   for (const std::uint64_t id : due)
     restore(id);
+  namespaces_.check_gates(!retry);
   if (retry) {
-    namespaces_.check_gates();
     remove_run_cgroups();
   }
   if (sweeps_ % sweeps_per_check == 0) verify();

@@ -7,6 +7,11 @@
 #include "kernel/programs.hpp"
 
 namespace callgate::node {
+namespace {
+
+constexpr std::uint32_t same_port_attempts = 20;
+
+}  // namespace
 
 std::vector<std::uint16_t> Namespace::ports(bool v6) const {
   std::vector<std::uint16_t> result;
@@ -62,7 +67,7 @@ Result<OpenGate> Namespaces::open_gate(const Namespace& place, std::uint32_t thr
                                 port != 0 ? port : settings_.last_port);
   if (!made) return made.error();
   CALLGATE_TRY(programs_.mark_gate(made->listener.get(), {settings_.generation, 0}));
-  return OpenGate{next_gate_++, thread, v6, made->port, std::move(made->listener)};
+  return OpenGate{next_gate_++, thread, v6, made->port, 0, std::move(made->listener)};
 }
 
 Result<void> Namespaces::open_gates(Namespace& place) {
@@ -88,6 +93,7 @@ Result<void> Namespaces::open_gates(Namespace& place) {
 
 void Namespaces::close_gates(Namespace& place) {
   for (const OpenGate& gate : place.gates) {
+    if (!gate.listener) continue;
     const auto unmarked = programs_.unmark_gate(gate.listener.get());
     if (!unmarked) log_debug("gate_not_unmarked", {{"error", unmarked.error().message}});
     events_.gate_closed(gate);
@@ -103,31 +109,42 @@ void Namespaces::close_all() {
 
 bool Namespaces::remake(Namespace& place, OpenGate& gate) {
   const std::string cookie = std::to_string(place.facts.cookie);
+  if (gate.listener) {
+    log_warning("gate_lost", {{"netns", cookie}, {"port", std::to_string(gate.port)}});
+    events_.gate_closed(gate);
+    gate.listener.reset();
+    gate.attempts = 0;
+  }
+  ++gate.attempts;
+  // A killed listener keeps its port until the proxy, too, has closed it; another port is for when somebody
+  // took this one.
   auto fresh = open_gate(place, gate.thread, gate.v6, gate.port);
-  if (!fresh) fresh = open_gate(place, gate.thread, gate.v6, 0);
+  if (!fresh && gate.attempts > same_port_attempts) fresh = open_gate(place, gate.thread, gate.v6, 0);
   if (!fresh) {
-    place.problem = fmt::format("the gate on port {} was killed and cannot be made again: {}", gate.port,
-                                fresh.error().message);
-    log_error("gate_lost",
-              {{"netns", cookie}, {"port", std::to_string(gate.port)}, {"error", fresh.error().message}});
+    if (gate.attempts == same_port_attempts + 1) {
+      place.problem = fmt::format("the gate on port {} was killed and cannot be made again: {}", gate.port,
+                                  fresh.error().message);
+      log_error("gate_not_remade",
+                {{"netns", cookie}, {"port", std::to_string(gate.port)}, {"error", fresh.error().message}});
+    }
     return false;
   }
-  log_warning(
+  log_info(
       "gate_remade",
       {{"netns", cookie}, {"port", std::to_string(gate.port)}, {"new_port", std::to_string(fresh->port)}});
   const bool moved = fresh->port != gate.port;
-  events_.gate_closed(gate);
   gate = std::move(*fresh);
   events_.gate_opened(gate);
   place.problem.clear();
   return moved;
 }
 
-void Namespaces::check_gates() {
+void Namespaces::check_gates(bool lost_only) {
   for (auto& [cookie, place] : namespaces_) {
     bool moved = false;
     for (OpenGate& gate : place.gates) {
-      if (!kernel::gate_alive(gate.listener.get())) moved = remake(place, gate) || moved;
+      if (gate.listener && (lost_only || kernel::gate_alive(gate.listener.get()))) continue;
+      moved = remake(place, gate) || moved;
     }
     if (moved) events_.ports_changed(cookie);
   }

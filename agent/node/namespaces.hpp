@@ -26,7 +26,8 @@ struct OpenGate {
   std::uint32_t thread = 0;
   bool v6 = false;
   std::uint16_t port = 0;
-  Fd listener;
+  std::uint32_t attempts = 0;  // to make it again since it was lost
+  Fd listener;                 // empty: lost, and not made again yet
 };
 
 struct Namespace {
@@ -69,9 +70,9 @@ class Namespaces {
   // At the end: nobody is sent to any gate of this agent any more.
   void close_all();
 
-  // Remakes gates that somebody killed from inside of their namespace, on the same port where it is still
-  // free.
-  void check_gates();
+  // Remakes gates that somebody killed from inside of their namespace, on the same port where it can be had.
+  // `lost_only`: only those that were known to be lost before.
+  void check_gates(bool lost_only);
 
  private:
   [[nodiscard]] Result<OpenGate> open_gate(const Namespace& place, std::uint32_t thread, bool v6,
