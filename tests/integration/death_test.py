@@ -22,6 +22,7 @@ while time.monotonic() < end:
         body = response.read()
         if response.status == 200 and body == f"GET {path}\\n".encode():
             print("answered", path, flush=True)
+        time.sleep(0.003)  # a steady load that a packet capture can follow
         if response.will_close:
             connection.close()
             connection = None
@@ -49,7 +50,7 @@ class Death(BedCase):
                 return found
 
     def kill_under_load(self, what, times):
-        capture = self.bed.capture(f"death-{what}")
+        capture = self.bed.capture(f"death-{what}", self.client.device)
         prefix = f"canary-{secrets.token_hex(6)}"
         workers = [self.agent.spawn(self.client, ["/usr/bin/python3", "-c", LOAD, f"{prefix}-{i}", str(4 + 3 * times)],
                                     name="client", hosts=self.names) for i in range(3)]
@@ -77,7 +78,7 @@ class Death(BedCase):
 
     def test_control_the_capture_sees_a_call_that_is_not_enrolled(self):
         server = self.bed.text_server(self.target, 8099)
-        capture = self.bed.capture("control")
+        capture = self.bed.capture("control", self.client.device)
         self.client.run("curl", "-s", "--max-time", "10", f"http://{self.target.address}:8099/canary-in-the-clear")
         capture.stop()
         self.assertTrue(capture.contains("canary-in-the-clear"))

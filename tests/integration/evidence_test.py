@@ -52,24 +52,23 @@ for i in range(7):
         import subprocess
         process = subprocess.Popen([os.path.join(self.bed.binaries, "callgate"), "--socket",
                                     f"{self.agent.run_dir}/control.sock", "sessions", "tail"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
             mark = secrets.token_hex(8)
             os.set_blocking(process.stdout.fileno(), False)
-            text = ""
+            text = b""
 
             def heard():
                 nonlocal text
                 self.curl("/tail-" + mark)
-                text += process.stdout.read() or ""
-                return mark in text
+                text += process.stdout.read() or b""
+                return mark.encode() in text
 
             wait_until(heard, "a call to be seen by tail")
         finally:
             process.terminate()
             process.wait(10)
             process.stdout.close()
-            process.stderr.close()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ class Capture:
         self.log = path + ".log"
         with open(self.log, "w", encoding="utf-8") as log:
             # Immediate: what the kernel still held back would be lost when the capture stops.
-            self.process = namespace.start("tcpdump", "-i", device, "-s", "0", "-U", "--immediate-mode", "-B", "65536",
+            self.process = namespace.start("tcpdump", "-i", device, "-s", "0", "-U", "--immediate-mode", "-B", "262144",
                                            "-Z", "root", "-w", path, stdout=log, stderr=log)
         wait_until(self._listening, "tcpdump to listen")
 

@@ -61,6 +61,14 @@ class Connection:
             return body, trailers
         return self.take(int(fields.get("content-length", 0))), []
 
+    def drain(self):
+        """Reads what the peer still sends: closing over unread bytes would reset the answer away."""
+        try:
+            while self.stream.recv(65536):
+                pass
+        except OSError:
+            pass
+
     def send(self, *parts):
         self.stream.sendall(b"".join(p if isinstance(p, bytes) else p.encode("latin-1") for p in parts))
 
@@ -75,6 +83,7 @@ def answer(connection, method, path, fields):
     route = path.split("?")[0]
     if route == "/early":
         connection.send(plain("enough", "413 Payload Too Large", "Connection: close\r\n"))
+        connection.drain()
         return False
     if fields.get("expect", "").lower() == "100-continue":
         connection.send("HTTP/1.1 100 Continue\r\n\r\n")

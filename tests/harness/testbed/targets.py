@@ -74,6 +74,9 @@ class Handler(socketserver.BaseRequestHandler):
                     break
                 data += piece
                 open(sys.argv[2], 'ab').write(piece)
+                if not data[:1].isalpha():
+                    self.request.sendall(b'HTTP/1.1 400 Bad Request\\r\\nConnection: close\\r\\n\\r\\n')
+                    return
         except OSError:
             pass
         if b'\\r\\n\\r\\n' in data:
