@@ -14,7 +14,8 @@ namespace callgate::node {
 namespace {
 
 constexpr std::chrono::milliseconds coalescing{20};
-constexpr std::chrono::seconds rotation_check{5};
+constexpr std::chrono::seconds rotation_check{1};
+constexpr std::chrono::seconds roots_check{5};
 constexpr std::size_t roots_limit = 16U << 20U;
 
 // The user's name where it can be a part of a SPIFFE ID, else the number.
@@ -48,6 +49,7 @@ Result<void> Identities::start() {
   dirty_ = true;
   flush();
   rotation_ = loop_.every(rotation_check, [this] { rotate(); });
+  roots_timer_ = loop_.every(roots_check, [this] { read_roots(); });
   return {};
 }
 
@@ -92,7 +94,6 @@ void Identities::remove(std::uint64_t workload) {
 }
 
 void Identities::rotate() {
-  read_roots();
   for (auto& [id, entry] : entries_) {
     if (!identity::needs_rotation(entry.svid)) continue;
     const auto issued = issue(entry);

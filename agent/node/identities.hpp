@@ -72,6 +72,7 @@ class Identities {
   bool dirty_ = false;
   Loop::Timer coalesce_;
   Loop::Timer rotation_;
+  Loop::Timer roots_timer_;
 };
 
 }  // namespace callgate::node

@@ -6,17 +6,24 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <string>
 
 #include <sys/types.h>
 
+#include "base/fd.hpp"
+#include "base/result.hpp"
 #include "record/workload_directory.hpp"
 #include "workload/workload.hpp"
 
 namespace callgate::node {
 
 // Any thread. Keeps workloads that have ended as well, the newest ones: their events and records come later.
+// Who enrolled which is kept in a file too, so that people see their own records also after a restart.
 class KnownWorkloads final : public record::WorkloadDirectory {
  public:
+  // Reads the file of owners and goes on writing to it; without this everything is kept in memory only.
+  [[nodiscard]] Result<void> open(const std::string& path);
+
   void add(const workload::Workload& workload);
 
   [[nodiscard]] std::optional<record::WorkloadName> lookup(std::uint64_t workload) override;
@@ -26,14 +33,14 @@ class KnownWorkloads final : public record::WorkloadDirectory {
   [[nodiscard]] std::optional<uid_t> owner(std::uint64_t workload) const;
 
  private:
-  struct Entry {
-    record::WorkloadName name;
-    uid_t owner = 0;
-  };
   static constexpr std::size_t most = 65'536;
 
+  void note_owner(std::uint64_t id, uid_t owner);
+
   mutable std::mutex mutex_;
-  std::map<std::uint64_t, Entry> entries_;
+  std::map<std::uint64_t, record::WorkloadName> entries_;  // of this run of the agent
+  std::map<std::uint64_t, uid_t> owners_;                  // of earlier ones as well
+  Fd file_;
 };
 
 }  // namespace callgate::node

@@ -254,6 +254,7 @@ class Node {
     loop_.run_until([&] { return serves() || supervisor_->restarts() != 0 || stopping_; },
                     std::chrono::seconds(20));
     if (!serves() && !stopping_) {
+      supervisor_->drain(std::chrono::milliseconds(0));
       return make_error("proxy_failed", fmt::format("{} did not become ready: its log lines above say why",
                                                     proxy_binary(config_, program_)));
     }

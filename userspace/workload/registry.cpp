@@ -92,9 +92,10 @@ Result<void> Registry::load(std::string_view text) {
   } catch (const std::exception& problem) {
     return make_error(
         "registry_corrupt",
-        fmt::format("{} cannot be understood ({}): restore it from a copy, or unpin the programs with "
-                    "`callgate doctor --fix`, remove the file and enrol again",
-                    path_, problem.what()));
+        fmt::format(
+            "{} cannot be understood ({}): restore it from a copy; or, to begin anew, remove it together "
+            "with the directory `pin_dir`, which ends all enrolments, and enrol again",
+            path_, problem.what()));
   }
   return {};
 }
