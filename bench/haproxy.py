@@ -39,7 +39,7 @@ frontend calls
   default_backend target
 backend target
   server target {address}:{port} ssl verify required ca-file {root} sni str({name}) verifyhost {name} crt {identity} \
-ssl-min-ver TLSv1.3 ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384 pool-purge-delay 60s
+ssl-min-ver TLSv1.3 pool-purge-delay 60s
 """)
         self.cgroup = Cgroup(f"{bed.tag}-haproxy")
         bed.stack.callback(self.cgroup.close)
