@@ -25,6 +25,7 @@ void Connector::start(ThreadContext& context, const Workload& workload,
   context_ = &context;
   netns_cookie_ = workload.netns_cookie();
   bucket_ = std::move(bucket);
+  failures_before_ = context.stock.failures(netns_cookie_, bucket_->address().v6);
   user_ = &user;
   connected_at_ = 0;
   handshaken_at_ = 0;
@@ -38,8 +39,10 @@ Connector::Progress Connector::step() {
     case Phase::socket: {
       Fd socket = context_->stock.take(netns_cookie_, bucket_->address().v6, context_->clock.now());
       if (socket) return connect(std::move(socket));
-      const std::string& error = context_->stock.last_error(netns_cookie_, bucket_->address().v6);
-      if (!error.empty()) return fail(503, "upstream_socket_unavailable", error);
+      const bool v6 = bucket_->address().v6;
+      if (context_->stock.failures(netns_cookie_, v6) != failures_before_) {
+        return fail(503, "upstream_socket_unavailable", context_->stock.last_error(netns_cookie_, v6));
+      }
       return Progress::waiting_for_socket;
     }
     case Phase::connecting:

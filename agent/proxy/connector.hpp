@@ -46,6 +46,7 @@ class Connector {
   std::shared_ptr<UpstreamBucket> bucket_;
   StreamUser* user_ = nullptr;
   std::uint64_t netns_cookie_ = 0;
+  std::uint64_t failures_before_ = 0;  // of the stock
   std::unique_ptr<UpstreamConnection> connection_;
   Failure failure_;
   Nanoseconds deadline_ = 0;

@@ -147,7 +147,8 @@ void HttpTap::open(const policy::Decision& decision, std::string_view function, 
   const std::uint64_t limit = decision.record->payloads
                                   ? std::min(decision.record->payload_limit, context_.settings.payload_bytes)
                                   : 0;
-  call.opened = context_.recorder.call_opened(call.id, session_.id(), decision, false, Recorder::untouched,
+  call.opened = session_.record_opened() &&
+                context_.recorder.call_opened(call.id, session_.id(), decision, false, Recorder::untouched,
                                               session_.flow().destination.port, limit, function, host);
   if (call.opened) {
     session_.count_call();

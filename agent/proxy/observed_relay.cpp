@@ -17,7 +17,9 @@ ObservedRelay::ObservedRelay(Session& session)
     : session_(session),
       context_(session.context()),
       tap_(session),
-      deadline_(context_.clock.now() + context_.settings.connect_timeout) {}
+      deadline_(context_.clock.now() + context_.settings.connect_timeout),
+      failures_before_(
+          context_.stock.failures(session.workload()->netns_cookie(), session.flow().destination.v6)) {}
 
 void ObservedRelay::step() {
   session_.set_deadline(deadline_);
@@ -44,8 +46,8 @@ bool ObservedRelay::connect() {
   const std::uint64_t cookie = session_.workload()->netns_cookie();
   Fd socket = context_.stock.take(cookie, destination.v6, context_.clock.now());
   if (!socket) {
-    if (const std::string& error = context_.stock.last_error(cookie, destination.v6); !error.empty()) {
-      fail("upstream_socket_unavailable", error);
+    if (context_.stock.failures(cookie, destination.v6) != failures_before_) {
+      fail("upstream_socket_unavailable", std::string(context_.stock.last_error(cookie, destination.v6)));
     } else {
       session_.wait_for(Wait::sockets);
     }

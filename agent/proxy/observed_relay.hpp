@@ -43,6 +43,7 @@ class ObservedRelay final : public Conversation {
   bool closed_[2] = {false, false};  // and that was passed on
   Phase phase_ = Phase::socket;
   Nanoseconds deadline_;
+  std::uint64_t failures_before_;  // of the stock of sockets
   int budget_ = 0;
   bool leave_when_idle_ = false;
 };

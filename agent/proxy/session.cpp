@@ -78,8 +78,7 @@ bool Session::refresh() {
 
 void Session::open() {
   const bool enforced = selection_.mode() == policy::Mode::enforce;
-  opened_ = context_.recorder.session_opened(id_, flow_, enforced);
-  if (!opened_ && enforced) {
+  if (!record_opened() && enforced) {
     wait_for(Wait::ring);
     if (deadline_ == 0 || deadline_ == accepted_at_ + process_wait) {
       deadline_ = context_.clock.now() + context_.settings.record_timeout;
@@ -90,6 +89,13 @@ void Session::open() {
   phase_ = Phase::talking;
   change_conversation();
   step();
+}
+
+bool Session::record_opened() {
+  if (!opened_) {
+    opened_ = context_.recorder.session_opened(id_, flow_, selection_.mode() == policy::Mode::enforce);
+  }
+  return opened_;
 }
 
 void Session::change_conversation() {
@@ -190,9 +196,7 @@ void Session::finish(record::Outcome outcome, std::string_view code, std::string
 // The record of a flow is not given up: until there is space for it, the session stays, and counts as a
 // connection.
 void Session::close() {
-  if (!opened_)
-    opened_ = context_.recorder.session_opened(id_, flow_, selection_.mode() == policy::Mode::enforce);
-  if (!opened_ ||
+  if (!record_opened() ||
       !context_.recorder.session_closed(id_, received_, sent_, calls_, outcome_, code_, detail_)) {
     wait_for(Wait::ring);
     return;

@@ -74,6 +74,8 @@ class Session final : private StreamUser {
   // caller is destroyed by it.
   void change_conversation();
   void count_call() { ++calls_; }
+  // True once the flow itself is in the record, which calls of it presuppose; tries again where it is not.
+  [[nodiscard]] bool record_opened();
   void set_deadline(Nanoseconds deadline) { deadline_ = deadline; }
   void wait_for(Wait wait);
   void run_again();

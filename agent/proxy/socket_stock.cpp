@@ -38,10 +38,17 @@ Fd SocketStock::take(std::uint64_t netns_cookie, bool v6, Nanoseconds now) {
 void SocketStock::add(std::uint64_t netns_cookie, bool v6, std::vector<Fd> sockets, std::string error) {
   Shelf& shelf = shelves_[{netns_cookie, v6}];
   shelf.asked_at = 0;
-  shelf.error = sockets.empty() ? std::move(error) : std::string();
+  if (sockets.empty()) {
+    ++shelf.failures;
+    shelf.error = std::move(error);
+  }
   for (Fd& socket : sockets) {
     if (shelf.sockets.size() < most) shelf.sockets.push_back(std::move(socket));
   }
+}
+
+std::uint64_t SocketStock::failures(std::uint64_t netns_cookie, bool v6) {
+  return shelves_[{netns_cookie, v6}].failures;
 }
 
 const std::string& SocketStock::last_error(std::uint64_t netns_cookie, bool v6) {

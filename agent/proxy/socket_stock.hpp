@@ -25,7 +25,9 @@ class SocketStock {
   [[nodiscard]] Fd take(std::uint64_t netns_cookie, bool v6, Nanoseconds now);
   // What callgated answered; an empty list with the reason in `error`.
   void add(std::uint64_t netns_cookie, bool v6, std::vector<Fd> sockets, std::string error);
-  // Why the last request for such sockets failed; empty if it did not.
+  // How often callgated had none to give. Who waits for a socket, and sees this grow, waits in vain.
+  [[nodiscard]] std::uint64_t failures(std::uint64_t netns_cookie, bool v6);
+  // Why, the last time.
   [[nodiscard]] const std::string& last_error(std::uint64_t netns_cookie, bool v6);
   // Gives up the sockets of namespaces that nobody uses any more: each keeps its namespace alive.
   void forget_unused(const std::function<bool(std::uint64_t)>& used);
@@ -34,6 +36,7 @@ class SocketStock {
   struct Shelf {
     std::vector<Fd> sockets;
     std::string error;
+    std::uint64_t failures = 0;
     Nanoseconds asked_at = 0;  // 0: nothing is on its way
   };
 

@@ -50,7 +50,10 @@ IoStatus Stream::handshake() {
 }
 
 void Stream::on_ready(std::uint32_t events) {
-  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+    readable_ = true;
+    stalled_ = false;
+  }
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) ended_ = true;
   if ((events & (EPOLLHUP | EPOLLERR)) != 0) broken_ = true;
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) writable_ = true;
@@ -92,7 +95,8 @@ IoResult Stream::read_tls(std::span<std::uint8_t> buffer) {
     total += piece.size;
     if (!tls_->has_buffered()) break;
   }
-  if (status == IoStatus::want_read) readable_ = ended_ && total != 0;
+  stalled_ = status == IoStatus::want_read;
+  if (stalled_) readable_ = ended_ && total != 0;
   if (total != 0) {
     if (status == IoStatus::closed || status == IoStatus::failed) {
       after_data_ = status;

@@ -41,7 +41,7 @@ class Stream final : private Watcher {
   [[nodiscard]] IoStatus handshake();
 
   // True if read() may have something to say.
-  [[nodiscard]] bool readable() const { return readable_ || (tls_ != nullptr && tls_->has_buffered()); }
+  [[nodiscard]] bool readable() const { return readable_ || (!stalled_ && has_buffered()); }
   // Bytes that were received from the socket, and not read.
   [[nodiscard]] bool has_buffered() const { return tls_ != nullptr && tls_->has_buffered(); }
   [[nodiscard]] bool writable() const { return writable_; }
@@ -96,6 +96,7 @@ class Stream final : private Watcher {
   std::uint64_t bytes_written_ = 0;
   IoStatus after_data_ = IoStatus::ok;  // what TLS said after the bytes that the last read returned
   bool readable_ = false;
+  bool stalled_ = false;  // what is buffered is a part of a record: nothing without another edge
   bool writable_ = true;
   bool ended_ = false;  // the peer has sent its end: read on until it shows
   bool broken_ = false;

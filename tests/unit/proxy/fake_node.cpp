@@ -247,9 +247,8 @@ v1::ProxyCounters FakeNode::counters() {
   return counters_;
 }
 
-bool FakeNode::drained() {
-  const std::lock_guard lock(mutex_);
-  return drained_;
+void FakeNode::wait_drained() {
+  wait([this] { return drained_; });
 }
 
 }  // namespace callgate::test

@@ -58,7 +58,8 @@ class FakeNode {
   // The worker has ended; returns what run() returned.
   bool join();
   [[nodiscard]] v1::ProxyCounters counters();
-  [[nodiscard]] bool drained();
+  // Until the worker has said that it is drained.
+  void wait_drained();
   // Answers what give_sockets held back, once there is something.
   void give_sockets();
   // The ring's file, for readers.

@@ -4,7 +4,9 @@
 
 #include <catch2/catch.hpp>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "../transport/test_server.hpp"
 #include "bed.hpp"
@@ -229,4 +231,34 @@ TEST_CASE("a target that refuses the workload's certificate is a 502, not tried 
   const std::string answer = call(bed);
   CHECK(answer.substr(0, 12) == "HTTP/1.1 502");
   CHECK(bed.only_call().code == "tls_client_certificate_refused");
+}
+
+TEST_CASE("half a TLS record makes the proxy wait, not spin") {
+  Bed bed({}, tls_policy("tls: verified"));
+  identify(bed);
+  const auto context = make_server_context(issue(server_shape("DNS:target.test"), &pki().root));
+  Peer caller = bed.call();
+  caller.send(get("/"));
+  const Peer accepted = bed.target.accept();
+  ::fcntl(accepted.fd(), F_SETFL, O_NONBLOCK);
+  TestServer server(context.get(), Fd(::dup(accepted.fd())));
+  while (server.received().find("\r\n\r\n") == std::string::npos)
+    server.pump();
+  server.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecure");
+  server.pump(20);  // a part of the record
+  timespec before{};
+  timespec after{};
+  // What the whole process uses while the proxy has half a record and nothing else to do.
+  (void)bed.node.counters();
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+  for (int i = 0; i < 5; ++i) {
+    pollfd nothing{caller.fd(), POLLIN, 0};
+    CHECK(::poll(&nothing, 1, 50) == 0);
+  }
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+  const auto used = (after.tv_sec - before.tv_sec) * 1'000'000'000 + (after.tv_nsec - before.tv_nsec);
+  CHECK(used < 100'000'000);
+  while (server.has_output())
+    server.pump();
+  CHECK(caller.read_response().find("secure") != std::string::npos);
 }
