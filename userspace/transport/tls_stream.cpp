@@ -14,6 +14,11 @@ namespace {
 // Four full records: what the shared output buffer holds.
 constexpr std::size_t write_limit = 65536;
 
+// Looking first is much cheaper than clearing what is nearly always clear.
+void clear_errors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<TlsConnection>> TlsConnection::start(std::shared_ptr<TlsClient> client, Fd socket,
@@ -185,7 +190,7 @@ IoResult TlsStream::read(std::span<std::uint8_t> buffer) {
   auto outcome = IoStatus::ok;
   while (size < buffer.size()) {
     std::size_t moved = 0;
-    ERR_clear_error();
+    clear_errors();
     const int result = SSL_read_ex(ssl_.get(), buffer.data() + size, buffer.size() - size, &moved);
     if (result != 1) {
       outcome = judge(SSL_get_error(ssl_.get(), result));
@@ -221,7 +226,7 @@ IoResult TlsStream::write(Bytes bytes) {
   auto outcome = IoStatus::ok;
   while (size < bytes.size()) {
     std::size_t moved = 0;
-    ERR_clear_error();
+    clear_errors();
     io_.allow_receive(true);
     const int result = SSL_write_ex(ssl_.get(), bytes.data() + size, bytes.size() - size, &moved);
     if (result != 1) {
