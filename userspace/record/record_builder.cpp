@@ -35,6 +35,13 @@ void set_annotation(const v1::JournalAnnotation& annotation, v1::Record& record)
   record.mutable_process()->set_resolved(annotation.resolved());
 }
 
+void set_interrupted(std::uint64_t time_ns, const Error& reason, v1::Record& record) {
+  record.set_closed_ns(time_ns);
+  record.set_outcome(v1::OUTCOME_INTERRUPTED);
+  record.set_error_code(reason.code);
+  record.set_error_detail(reason.message);
+}
+
 std::string pointer_bytes(std::uint64_t pointer) {
   return {reinterpret_cast<const char*>(&pointer), sizeof(pointer)};
 }
@@ -68,7 +75,7 @@ RecordBuilder::Applied RecordBuilder::apply(RingOwner owner, Bytes events, std::
   return applied;
 }
 
-Result<void> RecordBuilder::apply_event(Ring& ring, Bytes event, const RecordPosition& position,
+Result<void> RecordBuilder::apply_event(Ring& ring, Bytes event, RecordPosition& position,
                                         SessionSource& source, RecordSink& sink) {
   const auto parsed = parse_event(event);
   if (!parsed) return parsed.error();
@@ -204,14 +211,36 @@ Result<void> RecordBuilder::close_call(Ring& ring, const CallClosedView& view, c
   return {};
 }
 
-Result<void> RecordBuilder::close_session(Ring& ring, const SessionClosedView& view,
-                                          const RecordPosition& position, RecordSink& sink) {
+std::vector<std::uint64_t> RecordBuilder::open_calls_of(const Ring& ring, std::uint64_t session) {
+  std::vector<std::uint64_t> counters;
+  for (const auto& [counter, call] : ring.calls) {
+    if (call->session == session) counters.push_back(counter);
+  }
+  std::sort(counters.begin(), counters.end());
+  return counters;
+}
+
+void RecordBuilder::interrupt_call(Ring& ring, std::uint64_t counter, std::uint64_t time_ns,
+                                   const Error& reason, RecordPosition& position, RecordSink& sink) {
+  Call& call = *ring.calls.at(counter);
+  set_interrupted(time_ns, reason, call.record);
+  call.record.mutable_request()->set_size(call.request.body_size);
+  call.record.mutable_response()->set_size(call.response.body_size);
+  finish(ring, call, position, Id{ring.owner.generation, ring.owner.thread, counter}, sink);
+  ++position.index;
+}
+
+Result<void> RecordBuilder::close_session(Ring& ring, const SessionClosedView& view, RecordPosition& position,
+                                          RecordSink& sink) {
   const Id& id = view.event.session;
   CALLGATE_TRY(check_owner(ring.owner, id));
   const auto session = ring.sessions.find(id.counter);
   if (session == ring.sessions.end()) return unknown("unknown_session", id);
   if (session->second.open_calls != 0) {
-    return make_error("calls_open", fmt::format("{} closes while calls of it are open", to_string(id)));
+    // Their ends found no room in the ring before their session's did.
+    const Error reason("end_lost", "the end of the call was not recorded; its session has ended");
+    for (const std::uint64_t counter : open_calls_of(ring, id.counter))
+      interrupt_call(ring, counter, view.event.header.time_ns, reason, position, sink);
   }
   if (session->second.calls == 0 && (view.event.outcome != Outcome::completed || !view.error.code.empty())) {
     v1::Record& record = session->second.record;
@@ -249,25 +278,13 @@ void RecordBuilder::end_ring(RingOwner owner, std::uint64_t batch, std::uint64_t
   if (found == rings_.end()) return;
   Ring& ring = *found->second;
   RecordPosition position{batch, 0};
-  const auto interrupt = [&](v1::Record& record) {
-    record.set_closed_ns(time_ns);
-    record.set_outcome(v1::OUTCOME_INTERRUPTED);
-    record.set_error_code(reason.code);
-    record.set_error_detail(reason.message);
-  };
   // In a fixed order, so that a replay gives each record the same position.
   std::vector<std::uint64_t> counters;
   for (const auto& [counter, call] : ring.calls)
     counters.push_back(counter);
   std::sort(counters.begin(), counters.end());
-  for (const std::uint64_t counter : counters) {
-    Call& call = *ring.calls.at(counter);
-    interrupt(call.record);
-    call.record.mutable_request()->set_size(call.request.body_size);
-    call.record.mutable_response()->set_size(call.response.body_size);
-    finish(ring, call, position, Id{owner.generation, owner.thread, counter}, sink);
-    ++position.index;
-  }
+  for (const std::uint64_t counter : counters)
+    interrupt_call(ring, counter, time_ns, reason, position, sink);
   counters.clear();
   for (const auto& [counter, session] : ring.sessions) {
     if (session.calls == 0) counters.push_back(counter);
@@ -277,7 +294,7 @@ void RecordBuilder::end_ring(RingOwner owner, std::uint64_t batch, std::uint64_t
     v1::Record& record = ring.sessions.at(counter).record;
     record.set_kind(v1::Record::KIND_FLOW);
     record.set_opened_ns(record.session().opened_ns());
-    interrupt(record);
+    set_interrupted(time_ns, reason, record);
     sink.add_record(position, Id{owner.generation, owner.thread, counter}, Id{}, record);
     ++position.index;
   }

@@ -36,10 +36,11 @@ struct PayloadView;
 struct CallClosedView;
 struct SessionClosedView;
 
-// What one ring may have open; a writer that opens more is broken or hostile.
+// What one ring may have open; a writer that opens more is broken or hostile. Above what the configuration
+// lets a proxy thread have: a million connections, each with a call, and some thousand observed calls more.
 struct BuilderLimits {
-  std::size_t open_sessions = 65'536;
-  std::size_t open_calls = 65'536;
+  std::size_t open_sessions = (1U << 20U) + 65'536;
+  std::size_t open_calls = (1U << 20U) + 65'536;
   std::uint64_t payload = 64U << 20U;  // bytes captured of a direction, whatever an event asks for
   std::uint32_t frames = 65'536;       // pieces of payload captured of a call
 };
@@ -66,7 +67,7 @@ class RecordBuilder {
   };
   // Applies whole events (as RingReader::read returns them) of the ring of `owner`, which batch `batch` of
   // the journal holds. Errors: those of parse_event, and foreign_id, unknown_session, unknown_call,
-  // duplicate_id, calls_open, too_many_open.
+  // duplicate_id, too_many_open.
   Applied apply(RingOwner owner, Bytes events, std::uint64_t batch, SessionSource& source, RecordSink& sink);
 
   // Ends a ring that nobody writes any more: what is open in it becomes records with the outcome
@@ -94,7 +95,7 @@ class RecordBuilder {
   struct Session;
   struct Ring;
 
-  Result<void> apply_event(Ring& ring, Bytes event, const RecordPosition& position, SessionSource& source,
+  Result<void> apply_event(Ring& ring, Bytes event, RecordPosition& position, SessionSource& source,
                            RecordSink& sink);
   Result<void> open_session(Ring& ring, const SessionOpened& event, SessionSource& source);
   Result<void> open_call(Ring& ring, const CallOpenedView& view);
@@ -102,7 +103,12 @@ class RecordBuilder {
   Result<void> add_payload(Ring& ring, const PayloadView& view, RecordSink& sink);
   Result<void> close_call(Ring& ring, const CallClosedView& view, const RecordPosition& position,
                           RecordSink& sink);
-  Result<void> close_session(Ring& ring, const SessionClosedView& view, const RecordPosition& position,
+  // Counters of the calls of a session that are open, in order.
+  static std::vector<std::uint64_t> open_calls_of(const Ring& ring, std::uint64_t session);
+  // Ends a call without its own end. Its record takes `position`, which moves on.
+  static void interrupt_call(Ring& ring, std::uint64_t counter, std::uint64_t time_ns, const Error& reason,
+                             RecordPosition& position, RecordSink& sink);
+  Result<void> close_session(Ring& ring, const SessionClosedView& view, RecordPosition& position,
                              RecordSink& sink);
   static void finish(Ring& ring, Call& call, const RecordPosition& position, const Id& id, RecordSink& sink);
   [[nodiscard]] static Result<Call*> find_call(Ring& ring, const Id& id);

@@ -18,9 +18,20 @@ void set_endpoint(const std::uint8_t (&ip)[16], bool v6, std::uint16_t port, v1:
   endpoint.set_port(port);
 }
 
+// The values of policy::TlsRequirement, laxest first.
 v1::TlsRequirement requirement(std::uint8_t value) {
-  return value <= 3 ? static_cast<v1::TlsRequirement>(value + v1::TLS_REQUIREMENT_VERIFIED)
-                    : v1::TLS_REQUIREMENT_UNTOUCHED;
+  switch (value) {
+    case 0:
+      return v1::TLS_REQUIREMENT_PLAINTEXT;
+    case 1:
+      return v1::TLS_REQUIREMENT_UNVERIFIED;
+    case 2:
+      return v1::TLS_REQUIREMENT_VERIFIED;
+    case 3:
+      return v1::TLS_REQUIREMENT_MUTUAL;
+    default:
+      return v1::TLS_REQUIREMENT_UNTOUCHED;
+  }
 }
 
 v1::Outcome outcome(Outcome value) {

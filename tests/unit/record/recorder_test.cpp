@@ -186,7 +186,6 @@ TEST_CASE("Nonsense ends a ring, keeps what was valid, and tells the agent why")
       {"duplicate_id", [](Proxy& p, Id session, Id) { (void)p.open_session(session); }},
       {"duplicate_id", [](Proxy& p, Id session, Id call) { (void)p.open_call(session, call); }},
       {"duplicate_id", [](Proxy& p, Id session, Id) { (void)p.open_call(session, session); }},
-      {"calls_open", [](Proxy& p, Id session, Id) { (void)p.close_session(session); }},
       {"unknown_call",
        [](Proxy& p, Id, Id call) {
          (void)p.close_call(call);
@@ -226,6 +225,40 @@ TEST_CASE("Nonsense ends a ring, keeps what was valid, and tells the agent why")
   CHECK(records[1].session_id() == id_bytes(session));
   if (records[1].outcome() == v1::OUTCOME_INTERRUPTED) CHECK(records[1].error_code() == nonsense.code);
   CHECK_FALSE(std::filesystem::exists(bench.rings() + "/ring-1-0"));
+}
+
+TEST_CASE("Calls whose end was lost are interrupted when their session ends, and the ring goes on") {
+  Bench bench;
+  auto recorder = Recorder::start(bench.options(), bench.names).value();
+  Proxy proxy(bench.rings(), {1, 0});
+  REQUIRE(recorder->add_ring({1, 0}).has_value());
+  const Id session = proxy.ids.next();
+  REQUIRE(proxy.open_session(session));
+  REQUIRE(proxy.open_call(session, proxy.ids.next()));
+  REQUIRE(proxy.open_call(session, proxy.ids.next()));
+  REQUIRE(proxy.close_session(session));
+  REQUIRE(proxy.whole_call("after", "goes on"));
+  const auto records = wait_records(recorder->queries(), 3);
+  CHECK(records[0].outcome() == v1::OUTCOME_INTERRUPTED);
+  CHECK(records[0].error_code() == "end_lost");
+  CHECK(records[1].outcome() == v1::OUTCOME_INTERRUPTED);
+  CHECK(records[2].outcome() == v1::OUTCOME_COMPLETED);
+  CHECK(bench.ended.empty());
+}
+
+TEST_CASE("A record names the requirement that the policy made") {
+  const auto [value, name] = GENERATE(values<std::pair<int, v1::TlsRequirement>>({
+      {0, v1::TLS_REQUIREMENT_PLAINTEXT},
+      {1, v1::TLS_REQUIREMENT_UNVERIFIED},
+      {2, v1::TLS_REQUIREMENT_VERIFIED},
+      {3, v1::TLS_REQUIREMENT_MUTUAL},
+      {255, v1::TLS_REQUIREMENT_UNTOUCHED},
+  }));
+  CallOpenedView view;
+  view.event.upstream_tls = static_cast<std::uint8_t>(value);
+  v1::Record record;
+  set_call(view, record);
+  CHECK(record.upstream().required() == name);
 }
 
 TEST_CASE("A proxy that ends leaves its open calls as interrupted, once") {
