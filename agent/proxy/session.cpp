@@ -37,6 +37,8 @@ void Session::refuse(Fd socket, std::string_view code, std::string_view detail) 
   ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
   socket.reset();
   ++context_.counters.calls_refused;
+  // For callgated, which keeps the answer for the flow's record.
+  (void)context_.processes.look_up(flow_);
   finish(record::Outcome::refused, code, detail);
 }
 
@@ -62,16 +64,21 @@ void Session::learn_process() {
 }
 
 bool Session::refresh() {
+  bool changed = policy_ != context_.policy;
   if (identities_version_ != context_.workloads.version()) {
+    changed = true;
     identities_version_ = context_.workloads.version();
     // A workload that is gone keeps, on flows that it still has, the identity it had.
     if (auto current = context_.workloads.find(workload_->id())) workload_ = std::move(current);
   }
-  if (policy_ == context_.policy) return false;
+  if (process_.empty()) {
+    process_ = context_.processes.look_up(flow_).path;
+    changed = changed || !process_.empty();
+  }
+  if (!changed) return false;
   const bool first = policy_ == nullptr;
   const policy::Mode before = selection_.mode();
   policy_ = context_.policy;
-  if (process_.empty()) process_ = context_.processes.look_up(flow_).path;
   selection_ = policy_->engine->select(caller());
   return !first && selection_.mode() != before;
 }
@@ -118,11 +125,7 @@ void Session::step() {
       break;
     case Phase::talking:
       conversation_->step();
-      if (retired_ != nullptr) {
-        retired_ = nullptr;
-        if (phase_ == Phase::talking) run_again();
-      }
-      input_.keep();
+      after_conversation();
       break;
     case Phase::closing:
       close();
@@ -130,6 +133,14 @@ void Session::step() {
     case Phase::finished:
       break;
   }
+}
+
+void Session::after_conversation() {
+  if (retired_ != nullptr) {
+    retired_ = nullptr;
+    if (phase_ == Phase::talking) run_again();
+  }
+  input_.keep();
 }
 
 void Session::expire() {
@@ -142,7 +153,7 @@ void Session::expire() {
       break;
     case Phase::talking:
       conversation_->expire();
-      input_.keep();
+      after_conversation();
       break;
     case Phase::closing:
     case Phase::finished:
@@ -152,11 +163,15 @@ void Session::expire() {
 }
 
 void Session::drain() {
-  if (phase_ == Phase::talking) conversation_->drain();
+  if (phase_ != Phase::talking) return;
+  conversation_->drain();
+  after_conversation();
 }
 
 void Session::policy_changed() {
-  if (phase_ == Phase::talking) conversation_->policy_changed();
+  if (phase_ != Phase::talking) return;
+  conversation_->policy_changed();
+  after_conversation();
 }
 
 void Session::abandon(std::string_view code, std::string_view detail) {

@@ -98,6 +98,8 @@ class Session final : private StreamUser {
   void on_stream_ready() override { step(); }
   [[nodiscard]] policy::Caller caller() const;
   void learn_process();
+  // After a conversation's turn, in which it may have handed over.
+  void after_conversation();
   void open();
   void close();
 
