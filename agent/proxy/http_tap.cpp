@@ -7,6 +7,10 @@ namespace {
 
 // Requests that a caller may have under way on one connection before they count as opaque bytes.
 constexpr std::size_t most_open_calls = 64;
+// The same of all connections of a thread: callgated keeps only so many open calls of one ring.
+constexpr std::size_t most_open_calls_of_thread = 4096;
+// What may be left of one side's bytes, besides a head, after they were read.
+constexpr std::size_t most_unread = 256U << 10U;
 const policy::RecordRequirement record_everything;
 
 policy::Decision would_refuse(std::string_view reason) {
@@ -25,6 +29,11 @@ HttpTap::HttpTap(Session& session)
       requests_(context_.settings.request),
       responses_(context_.settings.response) {}
 
+HttpTap::~HttpTap() {
+  for (const Call& call : calls_)
+    context_.tapped_calls -= call.opened ? 1 : 0;
+}
+
 bool HttpTap::idle() const {
   return !opaque_ && calls_.empty() && from_caller_.empty() && from_target_.empty();
 }
@@ -36,7 +45,21 @@ void HttpTap::caller_sent(std::string_view bytes) {
     return;
   }
   from_caller_.append(bytes);
-  read_requests();
+  read_requests(true);
+}
+
+std::size_t HttpTap::finish_request(std::string_view bytes) {
+  if (opaque_) {
+    caller_sent(bytes);
+    return bytes.size();
+  }
+  if (!requesting()) return 0;
+  from_caller_.append(bytes);
+  left_over_ = 0;
+  read_requests(false);
+  if (opaque_) return 0;
+  // What was here before was passed on before: what is left over is of the new bytes.
+  return bytes.size() - std::min(left_over_, bytes.size());
 }
 
 void HttpTap::target_sent(std::string_view bytes) {
@@ -63,13 +86,14 @@ void HttpTap::target_ended() {
   close_front_if_done();
 }
 
-void HttpTap::read_requests() {
+void HttpTap::read_requests(bool beyond) {
   std::string_view input = from_caller_;
   while (!opaque_) {
     const http1::Step step = requests_.step(input);
     if (step.event == http1::Event::need_more) break;
     if (step.event == http1::Event::invalid ||
-        (step.event == http1::Event::head && calls_.size() >= most_open_calls)) {
+        (step.event == http1::Event::head &&
+         (calls_.size() >= most_open_calls || context_.tapped_calls >= most_open_calls_of_thread))) {
       from_caller_.erase(0, from_caller_.size() - input.size());
       become_opaque();
       return;
@@ -84,16 +108,28 @@ void HttpTap::read_requests() {
     if (step.event == http1::Event::end) {
       call.request_done = true;
       close_front_if_done();
+      if (!beyond) {
+        left_over_ = input.size();
+        input = {};
+        break;
+      }
     }
   }
   from_caller_.erase(0, from_caller_.size() - input.size());
+  if (!opaque_ && from_caller_.size() > most_unread + context_.settings.request.head_bytes) become_opaque();
 }
 
 void HttpTap::read_responses() {
   std::string_view input = from_target_;
   while (!opaque_ && !calls_.empty()) {
     Call& call = calls_.front();
-    if (call.response_done) break;
+    if (call.response_done) {
+      if (input.empty()) break;
+      // Answered before it was complete, and the target goes on: nobody asked for that.
+      from_target_.erase(0, from_target_.size() - input.size());
+      become_opaque();
+      return;
+    }
     if (call.end.first_byte_at == 0) call.end.first_byte_at = context_.clock.now();
     const http1::Step step = responses_.step(input);
     if (step.event == http1::Event::need_more) break;
@@ -119,7 +155,11 @@ void HttpTap::read_responses() {
     }
   }
   from_target_.erase(0, from_target_.size() - input.size());
-  if (!opaque_ && calls_.empty() && !from_target_.empty()) become_opaque();
+  if (opaque_) return;
+  if ((calls_.empty() && !from_target_.empty()) ||
+      from_target_.size() > most_unread + context_.settings.response.head_bytes) {
+    become_opaque();
+  }
 }
 
 void HttpTap::open_http(std::string_view raw) {
@@ -152,6 +192,7 @@ void HttpTap::open(const policy::Decision& decision, std::string_view function, 
                                               session_.flow().destination.port, limit, function, host);
   if (call.opened) {
     session_.count_call();
+    ++context_.tapped_calls;
     ++context_.counters.calls_allowed;
   } else {
     gap_ = true;
@@ -196,6 +237,8 @@ void HttpTap::close(Call& call, record::Outcome outcome, std::string_view code, 
     call.end.code = "record_gap";
     call.end.detail = "the ring of events was full: a part of the call's bytes is not recorded";
   }
+  call.opened = false;
+  --context_.tapped_calls;
   if (!context_.recorder.call_closed(call.id, call.end)) gap_ = true;
 }
 

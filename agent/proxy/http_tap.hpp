@@ -20,17 +20,29 @@ namespace callgate::proxy {
 class HttpTap {
  public:
   explicit HttpTap(Session& session);
+  ~HttpTap();
+  HttpTap(const HttpTap&) = delete;
+  HttpTap& operator=(const HttpTap&) = delete;
 
   void target_connected(Nanoseconds at) { connected_at_ = at; }
   // Bytes from the caller and from the target, in their order.
   void caller_sent(std::string_view bytes);
   void target_sent(std::string_view bytes);
+  // Takes in what completes the request that is under way, and nothing behind it; returns how much of `bytes`
+  // that is. Of opaque bytes it is all.
+  [[nodiscard]] std::size_t finish_request(std::string_view bytes);
   void target_ended();
   // The flow is over: closes the records of all calls that are open, with this outcome.
   void finish(record::Outcome outcome, std::string_view code, std::string_view detail);
 
   // Between two calls.
   [[nodiscard]] bool idle() const;
+  // Nothing can be told apart any more.
+  [[nodiscard]] bool opaque() const { return opaque_; }
+  // In the middle of a request, behind its head.
+  [[nodiscard]] bool requesting() const { return !opaque_ && !calls_.empty() && !calls_.back().request_done; }
+  // A request was begun whose answer is not complete.
+  [[nodiscard]] bool answering() const { return !calls_.empty(); }
   // Something could not be recorded.
   [[nodiscard]] bool has_gap() const { return gap_; }
 
@@ -47,7 +59,8 @@ class HttpTap {
 
   void open_http(std::string_view raw);
   void open_opaque();
-  void read_requests();
+  // Returns at the end of the request that is under way if nothing `beyond` it is to be read.
+  void read_requests(bool beyond);
   void read_responses();
   // Everything from here on is one opaque call.
   void become_opaque();
@@ -65,6 +78,7 @@ class HttpTap {
   std::deque<Call> calls_;  // whose answers are not complete, in order
   NamedCall name_;
   Nanoseconds connected_at_ = 0;
+  std::size_t left_over_ = 0;  // bytes behind the request at whose end read_requests() returned
   bool opaque_ = false;
   bool gap_ = false;
 };

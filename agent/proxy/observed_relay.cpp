@@ -10,6 +10,7 @@ namespace {
 
 // Receives of one step and direction: fairness between the connections of a thread.
 constexpr int receives_per_step = 4;
+constexpr std::string_view mode_changed = "mode_changed";
 
 }  // namespace
 
@@ -22,6 +23,7 @@ ObservedRelay::ObservedRelay(Session& session)
           context_.stock.failures(session.workload()->netns_cookie(), session.flow().destination.v6)) {}
 
 void ObservedRelay::step() {
+  if (!follow_policy()) return;
   session_.set_deadline(deadline_);
   if (phase_ == Phase::socket && !connect()) return;
   if (phase_ == Phase::connecting && !finish_connect()) return;
@@ -34,11 +36,61 @@ void ObservedRelay::step() {
     finish(record::Outcome::completed, {}, {}, false);
     return;
   }
-  if (leave_when_idle_ && tap_.idle() && !target_->blocked() && !session_.client().blocked()) {
+  if (stopping_) {
+    stop_between_calls();
+    if (target_ == nullptr) return;
+  } else if (leave_when_idle_ && tap_.idle() && !target_->blocked() && !session_.client().blocked()) {
     finish(record::Outcome::completed, {}, {}, false);
     return;
   }
   if (busy || budget_ == 0) session_.run_again();
+}
+
+bool ObservedRelay::follow_policy() {
+  session_.refresh();
+  if (stopping_ || session_.selection().mode() != policy::Mode::enforce) return true;
+  if (phase_ != Phase::relaying && session_.record_opened()) {
+    // Nothing went to the target yet: the flow begins again, under enforcement.
+    target_ = nullptr;
+    session_.set_deadline(0);
+    session_.change_conversation();
+    return false;
+  }
+  stopping_ = true;
+  opaque_when_stopped_ = tap_.opaque();
+  deadline_ = context_.clock.now() + context_.settings.drain_timeout;
+  return true;
+}
+
+std::string_view ObservedRelay::pass_on(std::string_view bytes) {
+  if (!stopping_) {
+    tap_.caller_sent(bytes);
+    return bytes;
+  }
+  const std::string_view rest = bytes.substr(0, tap_.finish_request(bytes));
+  held_back_ = held_back_ || rest.size() != bytes.size();
+  return rest;
+}
+
+void ObservedRelay::stop_between_calls() {
+  if (tap_.opaque()) {
+    // What was HTTP until now is not let go as something else.
+    if (!opaque_when_stopped_) {
+      finish(record::Outcome::failed, mode_changed,
+             "the flow stopped being HTTP after its policy began to enforce", true);
+    }
+    return;
+  }
+  if (tap_.answering() || target_->blocked() || session_.client().blocked()) return;
+  if (!held_back_ && tap_.idle() && session_.client().readable()) {
+    held_back_ = session_.client().read(context_.buffer()).status == IoStatus::ok;
+  }
+  if (held_back_ || !tap_.idle()) {
+    finish(record::Outcome::refused, mode_changed,
+           "the flow's policy began to enforce: its next call needs a new connection", false);
+  } else {
+    finish(record::Outcome::completed, {}, {}, false);
+  }
 }
 
 bool ObservedRelay::connect() {
@@ -82,8 +134,8 @@ bool ObservedRelay::finish_connect() {
   tap_.target_connected(context_.clock.now());
   phase_ = Phase::relaying;
   // A connection may be silent for as long as both ends like: nothing is changed for being observed.
-  deadline_ = 0;
-  session_.set_deadline(0);
+  if (!stopping_) deadline_ = 0;
+  session_.set_deadline(deadline_);
   return true;
 }
 
@@ -93,18 +145,20 @@ bool ObservedRelay::pump(Way way) {
   Stream& to = outward ? *target_ : session_.client();
   const auto send = [&](std::string_view bytes) {
     if (outward) {
-      tap_.caller_sent(bytes);
+      bytes = pass_on(bytes);
     } else {
       tap_.target_sent(bytes);
     }
-    return to.send(bytes);
+    return bytes.empty() || to.send(bytes);
   };
   bool sound = to.flush();
   if (sound && outward && !session_.input().empty() && !to.blocked()) {
     sound = send(session_.input().bytes());
     session_.input().clear();
   }
-  while (sound && !to.blocked() && !ended_[static_cast<int>(way)] && from.readable() && budget_ > 0) {
+  const auto wanted = [&] { return !outward || !stopping_ || tap_.opaque() || tap_.requesting(); };
+  while (sound && !to.blocked() && !ended_[static_cast<int>(way)] && from.readable() && budget_ > 0 &&
+         wanted()) {
     --budget_;
     const IoResult result = from.read(context_.buffer());
     if (result.status == IoStatus::ok) {
@@ -150,7 +204,12 @@ void ObservedRelay::finish(record::Outcome outcome, std::string_view code, std::
 }
 
 void ObservedRelay::expire() {
-  if (phase_ == Phase::relaying) return;
+  if (phase_ == Phase::relaying) {
+    if (!stopping_ || context_.clock.now() < deadline_) return;
+    finish(record::Outcome::failed, mode_changed,
+           "the flow's policy began to enforce, and what was under way did not end in time", true);
+    return;
+  }
   fail("connect_timeout",
        fmt::format("{} did not answer the connection attempt", to_string(session_.flow().destination)));
 }
@@ -160,11 +219,9 @@ void ObservedRelay::drain() {
   step();
 }
 
-// A flow that is now to be enforced ends where HTTP lets a connection end; opaque bytes go on until their
-// flow is over.
+// A flow that is now to be enforced ends where HTTP lets a connection end; opaque bytes have as long as
+// draining takes.
 void ObservedRelay::policy_changed() {
-  session_.refresh();
-  leave_when_idle_ = context_.draining || session_.selection().mode() == policy::Mode::enforce;
   step();
 }
 

@@ -30,8 +30,14 @@ class ObservedRelay final : public Conversation {
 
   [[nodiscard]] bool connect();
   [[nodiscard]] bool finish_connect();
+  // Turns to the policies of now. False if the flow is another conversation's from now on.
+  [[nodiscard]] bool follow_policy();
   // False if the flow is over.
   [[nodiscard]] bool pump(Way way);
+  // Of bytes from the caller, those that still go to the target.
+  [[nodiscard]] std::string_view pass_on(std::string_view bytes);
+  // Once the policy enforces: ends the flow if no call is under way.
+  void stop_between_calls();
   void fail(std::string_view code, std::string_view detail);
   void finish(record::Outcome outcome, std::string_view code, std::string_view detail, bool reset);
 
@@ -46,6 +52,10 @@ class ObservedRelay final : public Conversation {
   std::uint64_t failures_before_;  // of the stock of sockets
   int budget_ = 0;
   bool leave_when_idle_ = false;
+  // The policy now enforces: the request that is under way goes on to its end, and no other begins.
+  bool stopping_ = false;
+  bool opaque_when_stopped_ = false;
+  bool held_back_ = false;  // bytes of a further request were received and not passed on
 };
 
 }  // namespace callgate::proxy

@@ -70,6 +70,7 @@ class ThreadContext {
 
   bool draining = false;           // no new calls on flows that are idle
   bool ring_wanted = false;        // somebody waits for space in the ring
+  std::size_t tapped_calls = 0;    // of observed flows, open in the record
   std::vector<Session*> runnable;  // had more to do than one step may
   std::vector<Session*> finished;  // to be destroyed after the step
 

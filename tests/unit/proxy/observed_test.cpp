@@ -174,3 +174,84 @@ TEST_CASE("an observed flow is closed between two calls when its policy begins t
   again.send(get("/forbidden"));
   CHECK(again.read_response().substr(9, 3) == "403");
 }
+
+TEST_CASE("a request that is under way when the policy begins to enforce is finished, and none follows it") {
+  Bed bed({}, plaintext_policy("observe"));
+  Peer caller = bed.call();
+  const std::string head = "POST /a HTTP/1.1\r\nHost: target.test\r\nContent-Length: 4\r\n\r\n";
+  caller.send(head + "ab");
+  Peer target = bed.target.accept();
+  CHECK(target.read_exactly(head.size() + 2) == head + "ab");
+  bed.node.set_policy(plaintext_policy("enforce"));
+  caller.send("cd" + get("/forbidden"));
+  CHECK(target.read_exactly(2) == "cd");
+  target.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  CHECK(caller.read_response().substr(9, 3) == "200");
+  CHECK(target.read_to_end().empty());
+  caller.close();
+  const Records records = bed.records();
+  REQUIRE(records.calls.size() == 1);
+  CHECK(records.calls[0].outcome == record::Outcome::completed);
+  CHECK(records.sessions[0].outcome == record::Outcome::refused);
+  CHECK(records.sessions[0].code == "mode_changed");
+}
+
+TEST_CASE("half a head that was sent before the policy began to enforce is not completed") {
+  Bed bed({}, plaintext_policy("observe"));
+  Peer caller = bed.call();
+  caller.send("GET /forbidden HTTP/1.1\r\n");
+  Peer target = bed.target.accept();
+  target.read_until("\r\n");
+  bed.node.set_policy(plaintext_policy("enforce"));
+  CHECK(target.read_to_end().empty());
+  const Records records = bed.records();
+  CHECK(records.calls.empty());
+  CHECK(records.sessions[0].code == "mode_changed");
+}
+
+TEST_CASE("opaque bytes end when draining would once the policy enforces") {
+  NodeOptions options;
+  options.limits.set_drain_timeout(200);
+  Bed bed(options, plaintext_policy("observe"));
+  Peer caller = bed.call();
+  caller.send("\x01");
+  Peer target = bed.target.accept();
+  target.read_exactly(1);
+  bed.node.set_policy(plaintext_policy("enforce"));
+  CHECK(caller.ends_with_reset());
+  CHECK(target.ends_with_reset());
+  const Records records = bed.records();
+  CHECK(records.sessions[0].outcome == record::Outcome::failed);
+  CHECK(records.sessions[0].code == "mode_changed");
+}
+
+TEST_CASE("an observed flow that waits for its connection begins anew when the policy begins to enforce") {
+  NodeOptions options;
+  options.give_sockets = false;
+  Bed bed(options, plaintext_policy("observe"));
+  Peer caller = bed.call();
+  caller.send(get("/forbidden"));
+  while (bed.node.counters().open_connections() == 0) {
+  }
+  bed.node.set_policy(plaintext_policy("enforce"));
+  CHECK(caller.read_response().substr(9, 3) == "403");
+  CHECK_FALSE(bed.target.has_connection());
+}
+
+TEST_CASE("an observed target that goes on after an early answer is recorded as opaque bytes") {
+  Bed bed({}, plaintext_policy("observe"));
+  Peer caller = bed.call();
+  caller.send("POST /a HTTP/1.1\r\nHost: target.test\r\nContent-Length: 4\r\n\r\n");
+  Peer target = bed.target.accept();
+  target.read_until("\r\n\r\n");
+  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+  target.send(answer + "endless");
+  CHECK(caller.read_exactly(answer.size() + 7) == answer + "endless");
+  caller.close();
+  target.read_to_end();
+  target.close();
+  const Records records = bed.records();
+  REQUIRE(records.calls.size() == 2);
+  CHECK(records.calls[0].status == 200);
+  CHECK(records.calls[1].stream[1] == "endless");
+}
