@@ -187,7 +187,7 @@ Result<void> Enrolments::bring_into_force(Enrolment& enrolment, Fd network_names
     enrolments_[workload.id] = enrolment;
     return update_guard(*cookie);
   };
-  const auto done = rest();
+  auto done = rest();
   if (done) return {};
   enrolment.in_force = false;
   enrolments_.erase(workload.id);
@@ -233,14 +233,14 @@ kernel::WorkloadConfig Enrolments::config_of(const Workload& workload) const {
 Result<void> Enrolments::attach(const Workload& workload) const {
   const auto config = config_of(workload);
   // Links of an earlier agent are given these programs first, so that there is no moment without one.
-  const auto reopened = kernel_.reopen(workload.cgroup_id);
+  auto reopened = kernel_.reopen(workload.cgroup_id);
   if (reopened) return kernel_.update(workload.cgroup_id, config);
   const std::string& code = reopened.error().code;
   if (code != "not_enrolled" && code != "maps_replaced" && code != "self_test_failed") return reopened;
   const auto enrolled = kernel_.enrol(workload.cgroup, config);
   if (!enrolled) return enrolled.error();
   if (*enrolled != workload.cgroup_id) {
-    const auto detached = kernel_.unenrol(*enrolled);
+    auto detached = kernel_.unenrol(*enrolled);
     if (!detached) return detached;
     return make_error("refused",
                       fmt::format("{} was replaced by another cgroup meanwhile: ask again", workload.cgroup));
@@ -292,7 +292,7 @@ Result<void> Enrolments::unenrol(std::uint64_t id) {
     return make_error("not_found", fmt::format("no workload has the id {}: see `callgate workloads`", id));
   }
   const Workload workload = *registered;
-  const auto detached = kernel_.unenrol(workload.cgroup_id);
+  auto detached = kernel_.unenrol(workload.cgroup_id);
   if (!detached && detached.error().code != "not_enrolled") return detached;
   const auto found = enrolments_.find(id);
   const bool in_force = found != enrolments_.end() && found->second.in_force;

@@ -48,7 +48,12 @@ Result<void> KnownWorkloads::open(const std::string& path) {
 }
 
 void KnownWorkloads::note_owner(std::uint64_t id, uid_t owner) {
-  const auto [place, added] = owners_.insert_or_assign(id, owner);
+  const auto [place, added] = owners_.try_emplace(id, owner);
+  if (!added && place->second != owner) {
+    // Records under this id are somebody else's: nobody but root may take both for their own.
+    log_error("workload_id_reused", {{"workload", std::to_string(id)}});
+    place->second = 0;
+  }
   if (!added || !file_) return;
   const std::string line = fmt::format("{} {}\n", id, owner);
   if (::write(file_.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
@@ -74,7 +79,25 @@ std::optional<record::WorkloadName> KnownWorkloads::lookup(std::uint64_t workloa
 
 std::optional<std::string> KnownWorkloads::process_path(std::uint32_t tgid, std::uint64_t start_ns,
                                                         std::uint64_t device, std::uint64_t inode) {
-  return workload::resolve_executable(tgid, start_ns, device, inode);
+  const Process process{tgid, start_ns, device, inode};
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = processes_.find(process); found != processes_.end()) return found->second;
+  }
+  auto path = workload::resolve_executable(tgid, start_ns, device, inode);
+  if (!path) return path;
+  const std::lock_guard lock(mutex_);
+  if (processes_.emplace(process, *path).second) process_order_.push_back(process);
+  if (process_order_.size() > most_processes) {
+    processes_.erase(process_order_.front());
+    process_order_.pop_front();
+  }
+  return path;
+}
+
+std::uint64_t KnownWorkloads::newest() const {
+  const std::lock_guard lock(mutex_);
+  return owners_.empty() ? 0 : owners_.rbegin()->first;
 }
 
 std::optional<uid_t> KnownWorkloads::owner(std::uint64_t workload) const {

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <tuple>
 
 #include <sys/types.h>
 
@@ -27,19 +29,26 @@ class KnownWorkloads final : public record::WorkloadDirectory {
   void add(const workload::Workload& workload);
 
   [[nodiscard]] std::optional<record::WorkloadName> lookup(std::uint64_t workload) override;
+  // The executable of a process; also of one that has ended, if it was asked for while it lived.
   [[nodiscard]] std::optional<std::string> process_path(std::uint32_t tgid, std::uint64_t start_ns,
                                                         std::uint64_t device, std::uint64_t inode) override;
+  // The greatest id that ever had an owner, 0 if there was none.
+  [[nodiscard]] std::uint64_t newest() const;
   // The user who enrolled it.
   [[nodiscard]] std::optional<uid_t> owner(std::uint64_t workload) const;
 
  private:
   static constexpr std::size_t most = 65'536;
+  static constexpr std::size_t most_processes = 4'096;
+  using Process = std::tuple<std::uint32_t, std::uint64_t, std::uint64_t, std::uint64_t>;
 
   void note_owner(std::uint64_t id, uid_t owner);
 
   mutable std::mutex mutex_;
   std::map<std::uint64_t, record::WorkloadName> entries_;  // of this run of the agent
   std::map<std::uint64_t, uid_t> owners_;                  // of earlier ones as well
+  std::map<Process, std::string> processes_;               // what was resolved lately
+  std::deque<Process> process_order_;                      // the oldest first
   Fd file_;
 };
 

@@ -138,6 +138,8 @@ class Node {
     if (registry_->dropped() != 0) {
       log_info("workloads_of_another_boot", {{"dropped", std::to_string(registry_->dropped())}});
     }
+    CALLGATE_TRY(known_.open(config_.state_dir + "/owners"));
+    registry_->start_above(known_.newest());
     for (const auto& [id, workload] : registry_->all())
       known_.add(workload);
     return {};
@@ -215,6 +217,9 @@ class Node {
             [this](std::uint32_t generation) {
               for (std::uint32_t thread = 0; thread < threads_; ++thread)
                 recorder_->ring_closed({generation, thread});
+            },
+            [this](const ProcessQuery& query) {
+              return known_.process_path(query.tgid, query.start_ns, query.device, query.inode);
             }};
   }
 

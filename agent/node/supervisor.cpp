@@ -7,7 +7,6 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "callgate/v1/node.pb.h"
-#include "workload/process.hpp"
 
 namespace callgate::node {
 namespace {
@@ -60,8 +59,9 @@ Result<void> Supervisor::launch() {
   if (identities_.memory) send_snapshot(false);
   if (namespaces_ != nullptr) {
     for (const auto& [cookie, place] : namespaces_->all()) {
-      for (const OpenGate& gate : place.gates)
-        send_gate(gate);
+      for (const OpenGate& gate : place.gates) {
+        if (gate.listener) send_gate(gate);  // one that was killed comes when it has been made again
+      }
     }
   }
   return {};
@@ -217,7 +217,7 @@ void Supervisor::on_resolve_process(std::uint32_t thread, const ProcessQuery& qu
   v1::ToProxy message;
   message.mutable_process_path()->set_request(query.request);
   if (query_bucket_.take(1, monotonic_ns())) {
-    const auto path = workload::resolve_executable(query.tgid, query.start_ns, query.device, query.inode);
+    const auto path = hooks_.process_path(query);
     if (path) message.mutable_process_path()->set_path(*path);
   }
   proxy_->send(thread, message);

@@ -42,6 +42,8 @@ class Supervisor final : public ProxyEvents {
     std::function<Result<std::vector<Fd>>(std::uint32_t generation)> open_rings;
     // The writer of these rings is gone.
     std::function<void(std::uint32_t generation)> rings_closed;
+    // The executable of a process, if it can be said for sure.
+    std::function<std::optional<std::string>(const ProcessQuery& query)> process_path;
   };
 
   Supervisor(Loop& loop, Helper& helper, SupervisorSettings settings, const v1::ProxyLimits& limits,
