@@ -62,7 +62,7 @@ endfunction()
 
 # callgate_test(NAME SOURCES a.cpp ... LINK targets [LABELS l ...])
 # A Catch2 program; ctest runs it as one test called NAME. Labels: unit (the default; built and run again under
-# AddressSanitizer), threads (also under ThreadSanitizer), kernel, integration, qemu. The targets unit_tests,
+# AddressSanitizer), threads (also under ThreadSanitizer), kernel, integration, emulated. The targets unit_tests,
 # threads_tests and fuzz_tests build what carries the label. A test that needs root and has it not skips by exiting with 77.
 add_custom_target(unit_tests)
 add_custom_target(threads_tests)

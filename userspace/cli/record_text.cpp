@@ -43,8 +43,9 @@ std::string decision_detail(const v1::Record& record) {
 }
 
 std::string upstream_text(const v1::Upstream& upstream) {
-  const auto required = "required: " + requirement_name(upstream.required());
-  if (!upstream.reached()) return "not reached, " + required;
+  const bool untouched = upstream.required() == v1::TLS_REQUIREMENT_UNTOUCHED;
+  const auto required = untouched ? std::string() : "required: " + requirement_name(upstream.required());
+  if (!upstream.reached()) return joined({"not reached", required});
   std::string protection;
   if (upstream.plaintext()) protection = "PLAINTEXT";
   if (upstream.tls()) {

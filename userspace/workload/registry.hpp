@@ -5,6 +5,7 @@
 // one thread owns it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -35,6 +36,9 @@ class Registry {
 
   // Entries of an earlier boot that open() dropped.
   [[nodiscard]] std::size_t dropped() const { return dropped_; }
+
+  // Ids that were given out before the registry's file was lost are not given out again.
+  void start_above(std::uint64_t id) { next_id_ = std::max(next_id_, id + 1); }
 
  private:
   Registry(std::string path, std::string boot_id) : path_(std::move(path)), boot_id_(std::move(boot_id)) {}

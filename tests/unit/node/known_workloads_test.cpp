@@ -55,3 +55,13 @@ TEST_CASE("a line that a crash cut short takes nothing else away") {
   REQUIRE(again.open(path));
   CHECK(again.owner(4) == uid_t{1002});
 }
+
+TEST_CASE("an id that comes again with another owner belongs to root alone") {
+  const TemporaryDirectory directory;
+  KnownWorkloads known;
+  REQUIRE(known.open(directory.path() + "/owners"));
+  known.add(sample(7, 1000));
+  known.add(sample(7, 1001));
+  CHECK(known.owner(7) == uid_t{0});
+  CHECK(known.newest() == 7);
+}

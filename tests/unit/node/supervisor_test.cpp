@@ -8,6 +8,7 @@
 #include "base/file.hpp"
 #include "callgate/v1/node.pb.h"
 #include "support.hpp"
+#include "workload/process.hpp"
 
 using namespace callgate;
 using namespace callgate::node;
@@ -48,6 +49,9 @@ struct Supervised {
       return rings;
     };
     hooks.rings_closed = [this](std::uint32_t ended) { closed.push_back(ended); };
+    hooks.process_path = [](const ProcessQuery& query) {
+      return workload::resolve_executable(query.tgid, query.start_ns, query.device, query.inode);
+    };
     supervisor.emplace(loop, helper, settings, v1::ProxyLimits(), hooks);
     REQUIRE(supervisor->start());
   }
