@@ -23,7 +23,8 @@ void run(const std::string& command);
 [[nodiscard]] bool can_run(const std::string& command);
 [[nodiscard]] bool has_nftables();
 
-// Says, now and again when all is done, that something cannot be shown here: by this kernel, or in this build.
+// Says, now and again when all is done, that something cannot be shown here: by this kernel, or in this
+// build.
 void not_run(const std::string& what, const std::string& reason);
 [[nodiscard]] const std::vector<std::string>& what_was_not_run();
 
