@@ -9,6 +9,19 @@
 #include "base/log.hpp"
 
 namespace callgate::proxy {
+namespace {
+
+// Refused flows that may wait for space in the ring, beyond the connections that are served. Those above are
+// only counted.
+constexpr std::size_t most_refused = 1024;
+
+void reset(Fd& socket) {
+  const linger hard{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+  socket.reset();
+}
+
+}  // namespace
 
 void FlowTable::add(Fd socket) {
   auto flow = source_.read(socket.get());
@@ -16,8 +29,7 @@ void FlowTable::add(Fd socket) {
     // Somebody dialled the gate directly. It has no place in the record, which is of flows; the counter
     // tells.
     ++context_.counters.flows_without_origin;
-    const linger hard{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+    reset(socket);
     log_debug("flow_without_origin", {{"code", flow.error().code}});
     return;
   }
@@ -25,6 +37,11 @@ void FlowTable::add(Fd socket) {
   auto workload = context_.workloads.find(flow->workload);
   const bool known = workload != nullptr;
   const bool full = sessions_.size() >= context_.settings.connections;
+  if (sessions_.size() >= context_.settings.connections + most_refused) {
+    ++context_.counters.calls_refused;
+    reset(socket);
+    return;
+  }
   const auto count = per_workload_.find(flow->workload);
   const bool workload_full =
       count != per_workload_.end() && count->second >= context_.settings.connections_per_workload;

@@ -25,6 +25,8 @@ namespace {
 constexpr std::size_t largest_identities = 64U << 20U;
 // Connections that one turn may accept from a gate.
 constexpr int accepts_per_turn = 64;
+// Turns in which a gate's backlog is accepted before it goes: more than the longest backlog takes.
+constexpr int last_turns = 80;
 // How soon somebody who waits for space in the ring looks again, in milliseconds.
 constexpr int ring_wait = 1;
 constexpr Nanoseconds housekeeping_interval = 1000 * nanoseconds_per_millisecond;
@@ -285,6 +287,7 @@ class Worker::Loop {
       context_->stock.forget_unused(
           [this](std::uint64_t cookie) { return context_->workloads.uses_namespace(cookie); });
       context_->pool.sweep(context_->clock.now(), context_->workloads);
+      flows_->policy_changed();  // which policies select a flow depends on its identity
     } else {
       log_error("identities_rejected",
                 {{"code", replaced.error().code}, {"detail", replaced.error().message}});
@@ -379,9 +382,10 @@ class Worker::Loop {
     if (draining_) return;
     // Whoever is in a backlog was told that it is connected: it is served too.
     if (ready_to_accept()) {
-      do {
-        accept_all();
-      } while (!gates_waiting_.empty());
+      accept_all();
+      // New ones may come as fast as they are accepted: only so many turns are theirs.
+      for (int turn = 1; turn < last_turns && !gates_waiting_.empty(); ++turn)
+        accept_waiting();
     }
     log_warning("draining", {{"reason", "callgated is gone"}});
     drain(context_->settings.drain_timeout);
