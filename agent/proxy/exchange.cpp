@@ -9,13 +9,11 @@
 namespace callgate::proxy {
 namespace {
 
-const policy::RecordRequirement record_everything;
-
 // A call that no policy was asked about.
-policy::Decision undecided(std::string_view reason) {
+policy::Decision undecided(std::string_view reason, const policy::Selection& selection) {
   policy::Decision decision;
   decision.reason = reason;
-  decision.record = &record_everything;
+  decision.record = selection.record();
   return decision;
 }
 
@@ -78,7 +76,8 @@ void Exchange::begin_refused(Session& session, std::string_view raw, const http1
   name_.function.assign("http:").append(method_).append(" ?");
   refusal_ = Failure{problem.status, std::string(problem.code), std::string(problem.detail)};
   refusal_outcome_ = record::Outcome::refused;
-  decision_ = undecided(problem.code);
+  decision_ = undecided(problem.code, session.selection());
+  limit_payloads();
   end_.opened_at = context_.clock.now();
   request_moved_ = response_moved_ = flushed_ = end_.opened_at;
   phase_ = Phase::opening;
@@ -90,7 +89,7 @@ void Exchange::decide(const http1::RequestHead& head) {
   refusal_ = NameStage::run(head, flow, name_);
   if (refusal_) {
     // The text is the refusal's, which lives as long as the call.
-    decision_ = undecided(refusal_->code);
+    decision_ = undecided(refusal_->code, session_->selection());
   } else {
     decision_ =
         DecisionStage::run(*policy_->engine, session_->selection(), name_, method_, flow.destination.port);
@@ -102,6 +101,10 @@ void Exchange::decide(const http1::RequestHead& head) {
       if (!refusal_) refusal_ = AddressStage::run(*decision_.upstream, flow);
     }
   }
+  limit_payloads();
+}
+
+void Exchange::limit_payloads() {
   payload_limit_ = decision_.record->payloads
                        ? std::min(decision_.record->payload_limit, context_.settings.payload_bytes)
                        : 0;
@@ -246,7 +249,7 @@ Exchange::Limit Exchange::limit() const {
   if (response_begun_) return {Due::target_sends, response_moved_ + settings.stream_timeout};
   if (upstream_->stream->blocked()) return {Due::target_reads, request_moved_ + settings.stream_timeout};
   if (request_done_ || request_stopped_) {
-    return {Due::target_begins, std::max(request_moved_, response_moved_) + settings.response_timeout};
+    return {Due::target_begins, request_moved_ + settings.response_timeout};
   }
   return {Due::caller_sends, request_moved_ + settings.body_timeout};
 }
@@ -306,6 +309,9 @@ void Exchange::clear() {
   if (expected_) responses_ = http1::ResponseReader(context_.settings.response);
   request_out_.clear();
   ring_since_ = 0;
+  answer_bytes_ = 0;
+  interim_answers_ = 0;
+  payload_limit_ = 0;
   phase_ = Phase::none;
   result_ = Progress::close;
   keep_alive_ = request_known_ = request_done_ = request_sent_ = request_stopped_ = body_seen_ = false;

@@ -93,6 +93,7 @@ class Exchange {
   [[nodiscard]] Progress record_upstream();
   [[nodiscard]] bool write_upstream_event(const UpstreamConnection& connection);
   void decide(const http1::RequestHead& head);
+  void limit_payloads();
   void start_connecting(bool pooled);
   [[nodiscard]] Progress wait_for_ring();
   [[nodiscard]] Limit limit() const;
@@ -143,6 +144,8 @@ class Exchange {
   CallEnd end_;
   Ending ending_;
 
+  std::uint64_t answer_bytes_ = 0;  // received of the answer, heads and framing included
+  int interim_answers_ = 0;
   Nanoseconds ring_since_ = 0;      // waits for space in the ring; 0: it does not
   Nanoseconds request_moved_ = 0;   // when something of the request last did
   Nanoseconds response_moved_ = 0;  // the same of the answer

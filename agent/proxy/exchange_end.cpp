@@ -146,7 +146,7 @@ void Exchange::release_upstream() {
   Stream& target = *upstream_->stream;
   bool quiet = response_keep_ && request_done_ && !request_stopped_ && answer_.empty() && !target.blocked() &&
                !target.has_buffered();
-  if (quiet && (target.readable() && end_.response_body_size > small_answer)) {
+  if (quiet && (target.readable() && answer_bytes_ > small_answer)) {
     // Bytes that nobody asked for would be taken for the answer to the next request.
     quiet = target.read(context_.buffer()).status == IoStatus::want_read;
   }

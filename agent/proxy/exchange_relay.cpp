@@ -11,6 +11,8 @@ namespace {
 
 // Receives of one step: fairness between the connections of a thread.
 constexpr int receives_per_step = 8;
+// Interim answers (1xx) of one call: more than any use of them takes.
+constexpr int most_interim_answers = 32;
 
 std::string format_trailers(const std::vector<http1::Field>& trailers) {
   std::string text;
@@ -151,8 +153,10 @@ bool Exchange::pump_response() {
 
 bool Exchange::receive_response(Content& content, bool& complete) {
   Stream& target = *upstream_->stream;
-  switch (answer_.receive(target, context_.buffer()).status) {
+  const IoResult result = answer_.receive(target, context_.buffer());
+  switch (result.status) {
     case IoStatus::ok:
+      answer_bytes_ += result.size;
       response_moved_ = context_.clock.now();
       if (end_.first_byte_at == 0) end_.first_byte_at = response_moved_;
       return read_response(content, complete);
@@ -213,6 +217,10 @@ bool Exchange::begin_response() {
     return false;
   }
   if (head.interim()) {
+    if (++interim_answers_ > most_interim_answers) {
+      upstream_failed({502, "bad_response", "the target sends interim answers without end"});
+      return false;
+    }
     if (client_minor_ > 0) http1::append_response_head(context_.text, head, client_minor_, false);
     return true;
   }

@@ -11,13 +11,12 @@ constexpr std::size_t most_open_calls = 64;
 constexpr std::size_t most_open_calls_of_thread = 4096;
 // What may be left of one side's bytes, besides a head, after they were read.
 constexpr std::size_t most_unread = 256U << 10U;
-const policy::RecordRequirement record_everything;
 
-policy::Decision would_refuse(std::string_view reason) {
+policy::Decision would_refuse(std::string_view reason, const policy::Selection& selection) {
   policy::Decision decision;
   decision.enforced = false;
   decision.reason = reason;
-  decision.record = &record_everything;
+  decision.record = selection.record();
   return decision;
 }
 
@@ -167,12 +166,15 @@ void HttpTap::open_http(std::string_view raw) {
   session_.refresh();
   policy::Decision decision;
   if (const auto failure = NameStage::run(head, session_.flow(), name_)) {
-    open(would_refuse(failure->code), name_.function, name_.host);
+    open(would_refuse(failure->code, session_.selection()), name_.function, name_.host);
   } else {
     decision = DecisionStage::run(*session_.policy()->engine, session_.selection(), name_, head.method,
                                   session_.flow().destination.port);
     const auto carriage = CarriageStage::run(head);
-    if (carriage && decision.verdict == policy::Verdict::allow) decision = would_refuse(carriage->code);
+    if (carriage && decision.verdict == policy::Verdict::allow) {
+      decision.verdict = policy::Verdict::deny;
+      decision.reason = carriage->code;
+    }
     open(decision, name_.function, name_.host);
   }
   payload(calls_.back(), record::Direction::request, record::PayloadKind::head, raw);
@@ -200,7 +202,8 @@ void HttpTap::open(const policy::Decision& decision, std::string_view function, 
 }
 
 void HttpTap::open_opaque() {
-  open(would_refuse("protocol_not_http1"), "tcp:connect", ip_to_string(session_.flow().destination));
+  open(would_refuse("protocol_not_http1", session_.selection()), "tcp:connect",
+       ip_to_string(session_.flow().destination));
 }
 
 void HttpTap::become_opaque() {

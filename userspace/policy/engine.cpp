@@ -15,6 +15,13 @@ namespace {
 const Upstream default_upstream{};
 const RecordRequirement default_record{};
 
+// The one of two that stores less. A requirement of a policy's is before the default.
+const RecordRequirement* stricter(const RecordRequirement* record, const RecordRequirement& other) {
+  if (!record->payloads) return record;
+  const bool less = !other.payloads || other.payload_limit < record->payload_limit;
+  return record == &default_record || less ? &other : record;
+}
+
 // The facts of a call, prepared once for all policies.
 struct PreparedCall {
   explicit PreparedCall(const Call& call_) : call(call_), host(call_.host), second(call_) {
@@ -41,7 +48,7 @@ class Tally {
     const Target* target = policy.target_of(call_.host.view(), call_.call.port);
     if (target == nullptr) return;
     if (aimed_ == nullptr) aimed_ = &policy;
-    restrict_record(policy.document().record);
+    record_ = stricter(record_, policy.document().record);
     FunctionIndex::Match match;
     policy.functions().find(call_.call, call_.host.view(), false, match);
     // An allow rule must name the path as it is; a deny rule counts under either reading of it.
@@ -82,13 +89,6 @@ class Tally {
 
   static void keep_first(Named& named, const CompiledPolicy& policy, std::uint32_t rule) {
     if (named.policy == nullptr) named = {&policy, rule};
-  }
-
-  // The least is stored that any of the policies asks for.
-  void restrict_record(const RecordRequirement& record) {
-    if (!record_->payloads) return;
-    if (record_ == &default_record || !record.payloads || record.payload_limit < record_->payload_limit)
-      record_ = &record;
   }
 
   [[nodiscard]] Decision decision(Verdict verdict, const Named& named, std::string_view reason) const {
@@ -154,13 +154,15 @@ class CompiledEngine final : public Engine {
     const Standing standing = standing_of(caller);
     Selection selection;
     selection.mode_ = standing.mode;
+    selection.record_ = &default_record;
     selection.process_unknown_ = standing.process_unknown;
     if (!standing.selected) return selection;
     for (std::size_t i = 0; i < policies_.size(); ++i) {
       if (policies_[i].document().mode != standing.mode) continue;
       const auto selects = policies_[i].selects(caller);
-      if (selects != Selects::no)
-        selection.entries_.push_back({static_cast<std::uint32_t>(i), selects == Selects::yes});
+      if (selects == Selects::no) continue;
+      selection.entries_.push_back({static_cast<std::uint32_t>(i), selects == Selects::yes});
+      selection.record_ = stricter(selection.record_, policies_[i].document().record);
     }
     return selection;
   }

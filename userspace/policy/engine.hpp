@@ -54,6 +54,9 @@ class Selection {
  public:
   // enforce: decisions are enforced.
   [[nodiscard]] Mode mode() const { return mode_; }
+  // What is stored of bytes that no decision was asked about: the least that any of the policies asks for.
+  // Never null; owned by the engine.
+  [[nodiscard]] const RecordRequirement* record() const { return record_; }
 
  private:
   friend class CompiledEngine;
@@ -62,8 +65,11 @@ class Selection {
     bool certain = false;  // false: selects the caller only if its unknown process turns out to match
   };
 
+  static inline const RecordRequirement no_requirement{};
+
   std::vector<Entry> entries_;  // all of the one mode
   Mode mode_ = Mode::enforce;
+  const RecordRequirement* record_ = &no_requirement;
   bool process_unknown_ = false;  // nothing selects for certain, and the caller's unknown process is why
 };
 

@@ -71,6 +71,25 @@ TEST_CASE("a target that does not answer is a 504") {
   CHECK(bed.only_call().code == "response_timeout");
 }
 
+TEST_CASE("interim answers do not put off the time of the answer, and do not go on without end") {
+  std::string interim;
+  for (int i = 0; i < 32; ++i)
+    interim += "HTTP/1.1 102 Processing\r\n\r\n";
+  for (const bool endless : {false, true}) {
+    Bed bed(endless ? NodeOptions() : with(&v1::ProxyLimits::set_response_timeout, soon));
+    Peer caller = bed.call();
+    caller.send(get("/"));
+    Peer target = bed.target.accept();
+    target.read_until("\r\n\r\n");
+    target.send(interim);
+    CHECK(caller.read_exactly(interim.size()) == interim);
+    if (endless) target.send("HTTP/1.1 102 Processing\r\n\r\n");
+    CHECK(caller.read_response().substr(0, 12) == (endless ? "HTTP/1.1 502" : "HTTP/1.1 504"));
+    caller.close();
+    CHECK(bed.only_call().code == (endless ? "bad_response" : "response_timeout"));
+  }
+}
+
 TEST_CASE("a target that stops in the middle of its answer resets the caller in time") {
   Bed bed(with(&v1::ProxyLimits::set_stream_timeout, soon));
   Peer caller = bed.call();

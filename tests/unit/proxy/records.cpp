@@ -51,6 +51,7 @@ void add_call(Records& records, const std::uint8_t* bytes) {
   call.allowed = event.verdict == record::Verdict::allow;
   call.enforced = event.enforced != 0;
   call.tls = event.upstream_tls;
+  call.payload_limit = event.payload_limit;
   call.function = texts.take(event.function_size);
   call.host = texts.take(event.host_size);
   call.policy = texts.take(event.policy_size);

@@ -15,6 +15,7 @@ struct RecordedCall {
   bool allowed = false;
   bool enforced = false;
   std::uint8_t tls = 0;
+  std::uint64_t payload_limit = 0;
   std::string function;
   std::string host;
   std::string policy;

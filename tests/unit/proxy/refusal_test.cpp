@@ -233,3 +233,32 @@ TEST_CASE("plaintext goes only to addresses that the target's name stands for") 
   CHECK(answer.substr(0, 12) == "HTTP/1.1 502");
   CHECK(answer.find("plaintext_address_not_resolved") != std::string::npos);
 }
+
+TEST_CASE("bytes of what no policy was asked about are stored as the caller's policies say") {
+  const std::string nothing = "  record: {payloads: none}\n";
+  for (const bool stored : {true, false}) {
+    for (const char* mode : {"enforce", "observe"}) {
+      Bed bed({}, plaintext_policy(mode) + (stored ? "" : nothing));
+      Peer caller = bed.call();
+      caller.send(get("/%zz"));
+      if (mode[0] == 'o') {
+        Peer target = bed.target.accept();
+        target.read_until("\r\n\r\n");
+        target.close();
+        (void)caller.read_to_end();
+      } else {
+        CHECK(caller.read_response().substr(0, 12) == "HTTP/1.1 400");
+      }
+      caller.close();
+      const RecordedCall call = bed.only_call();
+      CHECK_FALSE(call.allowed);
+      CHECK((call.payload_limit != 0) == stored);
+    }
+    Bed bed({}, plaintext_policy() + (stored ? "" : nothing));
+    Peer caller = bed.call();
+    caller.send("GET /broken\x01 HTTP/1.1\r\n\r\n");
+    CHECK(caller.read_response().substr(0, 12) == "HTTP/1.1 400");
+    caller.close();
+    CHECK((bed.only_call().payload_limit != 0) == stored);
+  }
+}
