@@ -47,6 +47,13 @@ constexpr std::array refused = {
     SCMP_SYS(prlimit64),  SCMP_SYS(getuid),     SCMP_SYS(geteuid),    SCMP_SYS(getgid),
     SCMP_SYS(getegid),    SCMP_SYS(membarrier)};
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+// What the sanitizers' run time does by itself, in builds that are only tested.
+constexpr std::array sanitizer_needs = {SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(getrusage)};
+#else
+constexpr std::array<int, 0> sanitizer_needs = {};
+#endif
+
 struct Release {
   void operator()(void* filter) const { seccomp_release(filter); }
 };
@@ -62,6 +69,8 @@ class Filter {
   }
   void add_allowed() {
     for (const int call : allowed)
+      add(SCMP_ACT_ALLOW, call);
+    for (const int call : sanitizer_needs)
       add(SCMP_ACT_ALLOW, call);
     for (const int call : refused)
       add(SCMP_ACT_ERRNO(EPERM), call);

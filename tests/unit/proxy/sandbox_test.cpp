@@ -138,6 +138,8 @@ TEST_CASE("the program itself is confined before it reads its channel") {
   if (child == 0) {
     ::close(channel[0]);
     const std::string number = std::to_string(channel[1]);
+    // A leak check at its end would trace the process, which its filter does not allow.
+    ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
     ::execl(CALLGATE_PROXY_BINARY, "callgate-proxy", "--channel", number.c_str(), "--uid", "65534", "--gid",
             "65534", nullptr);
     ::_exit(127);
