@@ -47,7 +47,14 @@ constexpr std::array refused = {
     SCMP_SYS(prlimit64),  SCMP_SYS(getuid),     SCMP_SYS(geteuid),    SCMP_SYS(getgid),
     SCMP_SYS(getegid),    SCMP_SYS(membarrier)};
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)
+#define CALLGATE_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CALLGATE_SANITIZED 1
+#else
+#define CALLGATE_SANITIZED 0
+#endif
+#if CALLGATE_SANITIZED
 // What the sanitizers' run time does by itself, in builds that are only tested.
 constexpr std::array sanitizer_needs = {SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(getrusage)};
 #else
