@@ -139,7 +139,7 @@ class World:
             if done.returncode != 0 or len(content) != size.response:
                 raise Failure(f"{size.path} through {way}: {len(content)} bytes; {done.stderr}\n{self.agent.log()[-4000:]}")
             self.answer_bytes[way, size] = int(done.stdout) + len(content)
-        check_payload(self.agent, body.encode(), content)
+        check_payload(self.agent, size.path, body.encode(), content)
 
     def _url(self, size):
         return f"http://{HOST}:{PORT}{size.path}"

@@ -73,11 +73,12 @@ class RecordCheck:
                 and int(content["captured_size"]) >= size)
 
 
-def check_payload(agent, request, response):
-    """The newest session is one call whose stored bodies are these bytes."""
+def check_payload(agent, path, request, response):
+    """The newest session is one call of `path` whose stored bodies are these bytes."""
     def newest():
         sessions = agent.json("sessions", "list", "--limit", "1")["sessions"]
-        return sessions and sessions[0]["calls"] == 1 and sessions[0]["session"]
+        found = sessions and any(function.endswith(path) for function in sessions[0]["functions"])
+        return sessions[0]["session"] if found else None
 
     parts = agent.command("--json", "sessions", "show", wait_until(newest, "the call to be recorded")).stdout.splitlines()
     stored = {}
