@@ -61,10 +61,11 @@ function(callgate_library NAME)
 endfunction()
 
 # callgate_test(NAME SOURCES a.cpp ... LINK targets [LABELS l ...])
-# A Catch2 program; ctest runs it as one test called NAME. Labels: unit (the default; built and run again under
-# AddressSanitizer), threads (also under ThreadSanitizer), kernel, integration, emulated. The targets unit_tests,
-# threads_tests and fuzz_tests build what carries the label. A test that needs root and has it not skips by exiting with 77.
-add_custom_target(unit_tests)
+# A Catch2 program; ctest runs it as one test called NAME. Labels: unit (the default), sanitized (built and run again under
+# AddressSanitizer and UndefinedBehaviorSanitizer), threads (also under ThreadSanitizer), kernel, integration, emulated. The
+# targets sanitized_tests, threads_tests and fuzz_tests build what carries the label. A test that needs root and has it
+# not skips by exiting with 77.
+add_custom_target(sanitized_tests)
 add_custom_target(threads_tests)
 add_custom_target(fuzz_tests)
 function(callgate_test NAME)
