@@ -61,6 +61,12 @@ constexpr std::array sanitizer_needs = {SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SY
 constexpr std::array<int, 0> sanitizer_needs = {};
 #endif
 
+// libseccomp's own macros for this are C.
+constexpr scmp_arg_cmp compare(unsigned int argument, scmp_compare how, scmp_datum_t with,
+                               scmp_datum_t masked = 0) {
+  return {argument, how, with, masked};
+}
+
 struct Release {
   void operator()(void* filter) const { seccomp_release(filter); }
 };
@@ -96,27 +102,27 @@ class Filter {
  private:
   // Memory may never become code.
   void add_memory() {
-    add(SCMP_ACT_ALLOW, SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    add(SCMP_ACT_ALLOW, SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    add(SCMP_ACT_ALLOW, SCMP_SYS(mmap), compare(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    add(SCMP_ACT_ALLOW, SCMP_SYS(mprotect), compare(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
   }
   void add_options() {
-    add(SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET),
-        SCMP_A2(SCMP_CMP_EQ, SO_LINGER));
-    add(SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP),
-        SCMP_A2(SCMP_CMP_EQ, TCP_NODELAY));
-    add(SCMP_ACT_ALLOW, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFL));
-    add(SCMP_ACT_ALLOW, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFL));
-    add(SCMP_ACT_ALLOW, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS));
+    add(SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), compare(1, SCMP_CMP_EQ, SOL_SOCKET),
+        compare(2, SCMP_CMP_EQ, SO_LINGER));
+    add(SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), compare(1, SCMP_CMP_EQ, IPPROTO_TCP),
+        compare(2, SCMP_CMP_EQ, TCP_NODELAY));
+    add(SCMP_ACT_ALLOW, SCMP_SYS(fcntl), compare(1, SCMP_CMP_EQ, F_GETFL));
+    add(SCMP_ACT_ALLOW, SCMP_SYS(fcntl), compare(1, SCMP_CMP_EQ, F_SETFL));
+    add(SCMP_ACT_ALLOW, SCMP_SYS(fcntl), compare(1, SCMP_CMP_EQ, F_GET_SEALS));
     // abort(), and only of this process.
-    add(SCMP_ACT_ALLOW, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid())));
+    add(SCMP_ACT_ALLOW, SCMP_SYS(tgkill), compare(0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid())));
   }
   // fstat() is newfstatat() of an empty path here; the same with a path would be a look at a file.
   void add_looks() {
-    add(SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
-    add(SCMP_ACT_ERRNO(EPERM), SCMP_SYS(newfstatat), SCMP_A3(SCMP_CMP_NE, AT_EMPTY_PATH));
+    add(SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), compare(3, SCMP_CMP_EQ, AT_EMPTY_PATH));
+    add(SCMP_ACT_ERRNO(EPERM), SCMP_SYS(newfstatat), compare(3, SCMP_CMP_NE, AT_EMPTY_PATH));
     for (const int question :
          {PR_CAPBSET_READ, PR_CAP_AMBIENT, PR_GET_NO_NEW_PRIVS, PR_GET_DUMPABLE, PR_GET_SECCOMP}) {
-      add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(question)));
+      add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), compare(0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(question)));
     }
   }
   void note(int result) {
