@@ -227,6 +227,7 @@ void RecordBuilder::interrupt_call(Ring& ring, std::uint64_t counter, std::uint6
   call.record.mutable_request()->set_size(call.request.body_size);
   call.record.mutable_response()->set_size(call.response.body_size);
   finish(ring, call, position, Id{ring.owner.generation, ring.owner.thread, counter}, sink);
+  ring.calls.erase(counter);
   ++position.index;
 }
 

@@ -244,6 +244,7 @@ TEST_CASE("Calls whose end was lost are interrupted when their session ends, and
   CHECK(records[1].outcome() == v1::OUTCOME_INTERRUPTED);
   CHECK(records[2].outcome() == v1::OUTCOME_COMPLETED);
   CHECK(bench.ended.empty());
+  CHECK(eventually([&] { return recorder->status().open_calls == 0; }));
 }
 
 TEST_CASE("A record names the requirement that the policy made") {
