@@ -85,13 +85,14 @@ function(callgate_test NAME)
   endforeach()
 endfunction()
 
-# callgate_fuzz(NAME SOURCES a.cpp ... LINK targets): a libFuzzer target; its seeds are in corpus/NAME beside it.
+# callgate_fuzz(NAME SOURCES a.cpp ... LINK targets): a libFuzzer target; its seeds are in corpus/NAME beside it. As a
+# test it starts from one seed, so that what fails is the change and not the dice, and prints nothing but a failure.
 function(callgate_fuzz NAME)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${NAME} ${ARG_SOURCES})
   target_link_libraries(${NAME} PRIVATE ${ARG_LINK})
   target_link_options(${NAME} PRIVATE -fsanitize=fuzzer)
-  add_test(NAME ${NAME} COMMAND ${NAME} -max_total_time=10 -rss_limit_mb=2048 -timeout=10
+  add_test(NAME ${NAME} COMMAND ${NAME} -seed=1 -verbosity=0 -max_total_time=10 -rss_limit_mb=2048 -timeout=10
     "${CMAKE_CURRENT_BINARY_DIR}/${NAME}.work" "${CMAKE_CURRENT_SOURCE_DIR}/corpus/${NAME}")
   file(MAKE_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/${NAME}.work")
   set_tests_properties(${NAME} PROPERTIES LABELS fuzz)
