@@ -281,7 +281,7 @@ Section workload_section(Workload& workload) {
 Section limits_section(Config& config, Places& places) {
   auto& limits = config.limits;
   return {"limits",
-          {{"head", size(limits.head, 1_KiB, 1_MiB)},
+          {{"head", noting(places.head, size(limits.head, 1_KiB, 1_MiB))},
            {"fields", number(limits.fields, 8, 4096)},
            {"request_body", size(limits.request_body, 0, 1024_GiB)},
            {"response_body", size(limits.response_body, 0, 1024_GiB)},
@@ -323,7 +323,7 @@ std::vector<Section> schema(Config& config, Places& places) {
         {"binary", text(config.proxy.binary, Empty::allowed, check_path)}}},
       limits_section(config, places),
       timeouts_section(config.timeouts),
-      {"rings", {{"size", size(config.rings.size, 64_KiB, 1_GiB, true)}}},
+      {"rings", {{"size", noting(places.rings, size(config.rings.size, 64_KiB, 1_GiB, true))}}},
       {"record",
        {{"payload_limit", size(config.record.payload_limit, 0, 1_GiB)},
         {"segment_size", size(config.record.segment_size, 1_MiB, 16_GiB)},

@@ -166,6 +166,10 @@ TEST_CASE("units and ranges are checked") {
   CHECK(only("limits: {fields: 1e3}\n") == "1:18 `limits.fields` must be a whole number");
   CHECK(only("limits: {fields: 0}\n") == "1:18 `limits.fields` must be between 8 and 4096");
   CHECK(only("rings: {size: 3MiB}\n") == "1:15 `rings.size` must be a power of two");
+  CHECK(only("rings: {size: 256KiB}\n") ==
+        "1:15 `rings.size` must be at least 8 times `limits.head`: 512KiB or more for heads of 64KiB");
+  CHECK(only("limits: {head: 1MiB}\nrings: {size: 4MiB}\n").find("2:15 ") == 0);
+  CHECK(parse("limits: {head: 1MiB}\n").findings.empty());
   for (const auto* ports : {"1-2", "70000-70001", "3000-2000", "x", "61000-", "-", "61000-62000-63000"}) {
     CHECK(only(fmt::format("gates: {{ports: {}}}\n", ports)).find("1:16 `gates.ports` must be a range") == 0);
   }
