@@ -24,7 +24,7 @@ std::string user_segment(uid_t owner) {
   passwd entry{};
   passwd* found = nullptr;
   if (::getpwuid_r(owner, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
-    const std::string name = found->pw_name;
+    std::string name = found->pw_name;
     const bool plain =
         !name.empty() && name != "." && name != ".." && std::all_of(name.begin(), name.end(), [](char c) {
           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 
 #include <cap-ng.h>
@@ -23,8 +24,9 @@ std::set<int> open_descriptors() {
   if (directory == nullptr) return descriptors;
   const int own = ::dirfd(directory);
   while (const dirent* const entry = ::readdir(directory)) {
-    if (std::isdigit(static_cast<unsigned char>(entry->d_name[0])) == 0) continue;
-    const int descriptor = std::atoi(entry->d_name);
+    const std::string_view name = entry->d_name;
+    int descriptor = -1;
+    if (std::from_chars(name.begin(), name.end(), descriptor).ec != std::errc{}) continue;  // "." and ".."
     if (descriptor != own) descriptors.insert(descriptor);
   }
   ::closedir(directory);
@@ -95,6 +97,7 @@ Result<void> drop_capabilities() {
 int execute(const std::vector<std::string>& command) {
   std::vector<std::string> copies = command;
   std::vector<char*> arguments;
+  arguments.reserve(copies.size() + 1);
   for (auto& argument : copies)
     arguments.push_back(argument.data());
   arguments.push_back(nullptr);

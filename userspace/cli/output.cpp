@@ -1,6 +1,7 @@
 #include "cli/output.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <numeric>
 #include <ostream>
@@ -64,8 +65,11 @@ void adapt_to_terminal(Output& output, bool no_color) {
                   terminal != nullptr && std::string_view(terminal) != "dumb";
   winsize size{};
   if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) output.columns = size.ws_col;
-  if (const char* const columns = std::getenv("COLUMNS"); columns != nullptr && std::atoi(columns) > 0) {
-    output.columns = static_cast<std::size_t>(std::atoi(columns));
+  if (const char* const given = std::getenv("COLUMNS"); given != nullptr) {
+    const std::string_view columns = given;
+    unsigned value = 0;
+    const auto [end, error] = std::from_chars(columns.begin(), columns.end(), value);
+    if (error == std::errc{} && end == columns.end() && value > 0) output.columns = value;
   }
 }
 

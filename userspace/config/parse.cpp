@@ -53,10 +53,11 @@ void check_together(Reader& reader, const Config& config, const Places& places) 
   // A call waits until its ring has room for its head: in a ring that can never have it, for ever.
   constexpr std::uint64_t heads_in_a_ring = 8;
   if (config.rings.size < heads_in_a_ring * config.limits.head) {
-    reader.fail(places.rings.line != 0 ? places.rings : places.head,
-                fmt::format("`rings.size` must be at least {} times `limits.head`: {} or more for heads of {}",
-                            heads_in_a_ring, format_size(heads_in_a_ring * config.limits.head),
-                            format_size(config.limits.head)));
+    reader.fail(
+        places.rings.line != 0 ? places.rings : places.head,
+        fmt::format("`rings.size` must be at least {} times `limits.head`: {} or more for heads of {}",
+                    heads_in_a_ring, format_size(heads_in_a_ring * config.limits.head),
+                    format_size(config.limits.head)));
   }
   for (std::size_t index = 0; index < config.identities.size(); ++index) {
     const auto& id = config.identities[index].id;
