@@ -143,6 +143,7 @@ std::vector<Finding> Reader::findings() {
 
 std::string Reader::hint_for(const std::string& key, const std::vector<Field>& fields) const {
   std::vector<std::string> names;
+  names.reserve(fields.size());
   for (const auto& field : fields)
     names.push_back(field.key);
   const auto alike = nearest(key, names);
