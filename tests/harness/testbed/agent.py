@@ -131,10 +131,12 @@ tls:
 
     def kill(self, what="both"):
         """SIGKILLs callgated ("node"), its proxy ("proxy") or all processes of the agent ("both")."""
-        victims = self.pids("/agent-") if what == "both" else self.proxies() if what == "proxy" else []
         if what in ("node", "both"):
-            victims = [*victims, self.process.pid]
-        kill_and_wait_with(self.process, victims)
+            # First: it would start others in the place of those that die before it.
+            self.process.kill()
+            self.process.wait(10)
+        if what in ("proxy", "both"):
+            kill_and_wait(self.proxies() if what == "proxy" else self.pids("/agent-"))
 
     def stop(self):
         end(self.process, how=signal.SIGTERM, timeout=60)
@@ -148,15 +150,3 @@ tls:
                 os.rmdir(directory)
             except OSError as error:
                 raise Failure(f"{directory} is left behind: {error}") from error
-
-
-def kill_and_wait_with(child, pids):
-    """kill_and_wait() for processes one of which may be our own child, which must be reaped to be gone."""
-    for pid in pids:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    if child.pid in pids:
-        child.wait(10)
-    wait_until(lambda: not any(alive(pid) for pid in pids), f"the end of processes {pids}")
