@@ -106,7 +106,7 @@ void Policies::reload() {
 
 Result<void> Policies::use(policy::Snapshot snapshot) {
   snapshot.resolved.clear();
-  for (const std::string& host : policy::plaintext_hosts(snapshot.policies)) {
+  for (const std::string& host : policy::hosts_to_resolve(snapshot.policies)) {
     for (const auto& known : resolved_) {
       if (known.host == host) snapshot.resolved.push_back(known);
     }
@@ -141,7 +141,7 @@ Result<void> Policies::use(policy::Snapshot snapshot) {
 }
 
 void Policies::resolve() {
-  auto hosts = policy::plaintext_hosts(snapshot_.policies);
+  auto hosts = policy::hosts_to_resolve(snapshot_.policies);
   if (hosts.empty() || !resolver_) return;
   resolver_->resolve(std::move(hosts), [this](std::vector<policy::ResolvedHost> found) {
     loop_.post([this, found = std::move(found)]() mutable { resolved(std::move(found)); });

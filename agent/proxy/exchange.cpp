@@ -164,26 +164,17 @@ Exchange::Progress Exchange::open() {
 }
 
 void Exchange::start_connecting(bool pooled) {
-  const policy::Upstream& upstream = *decision_.upstream;
-  std::shared_ptr<transport::TlsClient> tls;
-  if (upstream.tls != policy::TlsRequirement::plaintext) {
-    auto client = session_->workload()->tls_client();
-    if (!client) {
-      answer({503, client.error().code, client.error().message}, record::Outcome::refused);
-      return;
-    }
-    tls = std::move(*client);
+  const auto bucket = session_->upstream_bucket(*decision_.upstream, name_.host);
+  if (!bucket) {
+    answer({503, bucket.error().code, bucket.error().message}, record::Outcome::refused);
+    return;
   }
-  Address address = session_->flow().destination;
-  if (upstream.port != 0) address.port = upstream.port;
-  session_->bucket =
-      context_.pool.bucket(session_->bucket, session_->workload()->id(), tls, address, upstream, name_.host);
-  if (pooled) upstream_ = context_.pool.take(*session_->bucket, session_->stream_user());
+  if (pooled) upstream_ = context_.pool.take(**bucket, session_->stream_user());
   if (upstream_ != nullptr) {
     phase_ = Phase::proved;
     return;
   }
-  connector_.start(context_, *session_->workload(), session_->bucket, session_->stream_user());
+  connector_.start(context_, *session_->workload(), *bucket, session_->stream_user());
   phase_ = Phase::connecting;
 }
 
@@ -206,24 +197,14 @@ Exchange::Progress Exchange::connect() {
   if (const UpstreamConnection* shown = connector_.failed_connection();
       shown != nullptr && shown->stream->is_tls()) {
     // What the target showed instead of a proof. Without space for it the refusal says enough.
-    (void)write_upstream_event(*shown);
+    (void)context_.recorder.call_upstream(id_, shown->facts());
   }
   fail(connector_.failure(), record::Outcome::refused);
   return phase_ == Phase::ended ? result_ : Progress::waiting;
 }
 
-bool Exchange::write_upstream_event(const UpstreamConnection& connection) {
-  UpstreamFacts facts;
-  facts.address = connection.bucket->address();
-  facts.reused = connection.reused;
-  facts.tls = connection.stream->is_tls();
-  if (facts.tls) facts.facts = &connection.stream->tls_facts();
-  facts.certificate_digest = connection.certificate_digest;
-  return context_.recorder.call_upstream(id_, facts);
-}
-
 Exchange::Progress Exchange::record_upstream() {
-  if (!write_upstream_event(*upstream_)) return wait_for_ring();
+  if (!context_.recorder.call_upstream(id_, upstream_->facts())) return wait_for_ring();
   ring_since_ = 0;
   if (!expected_) responses_.expect(method_);
   expected_ = true;

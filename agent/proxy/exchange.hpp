@@ -91,7 +91,6 @@ class Exchange {
   [[nodiscard]] Progress open();
   [[nodiscard]] Progress connect();
   [[nodiscard]] Progress record_upstream();
-  [[nodiscard]] bool write_upstream_event(const UpstreamConnection& connection);
   void decide(const http1::RequestHead& head);
   void limit_payloads();
   void start_connecting(bool pooled);

@@ -32,8 +32,8 @@ FirstBytes classify(std::string_view bytes) {
   // A method of 32 bytes is longer than any; what goes on like that is no request line.
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     if (i > 0 && bytes[i] == ' ') return FirstBytes::http1;
-    if (!is_token(bytes[i])) return i == 0 ? FirstBytes::opaque : FirstBytes::http1;
-    if (i == 32) return FirstBytes::http1;
+    if (!is_token(bytes[i])) return i == 0 ? FirstBytes::opaque : FirstBytes::no_space;
+    if (i == 32) return FirstBytes::no_space;
   }
   return FirstBytes::undecided;
 }
@@ -50,6 +50,7 @@ std::string_view refusal_bytes(FirstBytes kind) {
              "\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x0d"sv;
     case FirstBytes::undecided:
     case FirstBytes::http1:
+    case FirstBytes::no_space:
     case FirstBytes::opaque:
       break;
   }
@@ -65,10 +66,11 @@ std::string_view describe(FirstBytes kind) {
       return "the caller speaks HTTP/2 without TLS; enforced workloads must call in HTTP/1.1";
     case FirstBytes::undecided:
     case FirstBytes::http1:
+    case FirstBytes::no_space:
     case FirstBytes::opaque:
       break;
   }
-  return "the caller's first bytes are not HTTP/1.1, which is what enforced workloads must speak";
+  return "the caller's first bytes are not HTTP/1.1, and no policy allows `tcp:connect` to this target";
 }
 
 }  // namespace callgate::proxy

@@ -10,6 +10,8 @@ namespace callgate::proxy {
 enum class FirstBytes : std::uint8_t {
   undecided,  // more bytes are needed
   http1,      // could be a request line
+  no_space,   // a word that could be a method, and then none: answered in HTTP, unless opaque bytes are
+              // allowed
   tls,        // a TLS handshake record (RFC 8446 section 5.1)
   http2,      // the connection preface (RFC 9113 section 3.4)
   opaque,

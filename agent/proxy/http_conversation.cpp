@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "proxy/first_bytes.hpp"
-
 namespace callgate::proxy {
 namespace {
 
@@ -15,15 +13,14 @@ constexpr Nanoseconds linger_time = 2000 * nanoseconds_per_millisecond;
 
 }  // namespace
 
-HttpConversation::HttpConversation(Session& session)
-    : session_(session), context_(session.context()), head_since_(session.accepted_at()) {}
+HttpConversation::HttpConversation(Session& session, Nanoseconds head_since)
+    : session_(session), context_(session.context()), head_since_(head_since) {}
 
 HttpConversation::~HttpConversation() = default;
 
 void HttpConversation::step() {
   for (int calls = 0; calls < calls_per_step;) {
     switch (phase_) {
-      case Phase::first_bytes:
       case Phase::idle:
       case Phase::head:
         if (!read_head()) return;
@@ -53,7 +50,6 @@ bool HttpConversation::read_head() {
         head_since_ = context_.clock.now();
         phase_ = Phase::head;
       }
-      if (!sniffed_ && !sniff(input.bytes())) return false;
       if (exchange_ == nullptr) exchange_ = context_.take_exchange();
       const http1::Step step = exchange_->requests().step(input.bytes());
       if (step.event == http1::Event::head) {
@@ -72,23 +68,6 @@ bool HttpConversation::read_head() {
     }
     if (!receive()) return false;
   }
-}
-
-bool HttpConversation::sniff(std::string_view bytes) {
-  const FirstBytes kind = classify(bytes);
-  if (kind == FirstBytes::undecided) return true;
-  sniffed_ = true;
-  if (kind == FirstBytes::http1) return true;
-  ++context_.counters.calls_refused;
-  const std::string_view answer = refusal_bytes(kind);
-  if (!answer.empty()) {
-    // A fresh connection takes these few bytes, or is gone; both end the same.
-    (void)session_.client().send(answer);
-    session_.finish(record::Outcome::refused, "protocol_not_http1", describe(kind));
-  } else {
-    session_.finish(record::Outcome::refused, "protocol_not_http1", describe(kind), true);
-  }
-  return false;
 }
 
 bool HttpConversation::receive() {
@@ -111,7 +90,6 @@ bool HttpConversation::receive_failed(IoStatus status) {
     session_.finish(record::Outcome::caller_aborted, "request_truncated",
                     "the caller closed in the middle of a head");
   } else {
-    // Also without any request: somebody only looked whether the port answers.
     session_.finish(record::Outcome::completed, {}, {});
   }
   return false;
@@ -180,11 +158,6 @@ void HttpConversation::linger() {
 
 void HttpConversation::expire() {
   switch (phase_) {
-    case Phase::first_bytes:
-      session_.finish(record::Outcome::refused, "head_timeout",
-                      "the caller sent nothing in time: is its protocol one "
-                      "in which the server speaks first?");
-      return;
     case Phase::idle:
       session_.finish(record::Outcome::completed, {}, {});
       return;

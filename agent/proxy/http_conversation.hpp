@@ -1,5 +1,4 @@
-// A flow under enforcement: HTTP/1.1 requests, one after the other, each of them a call. Whatever else a
-// caller says is refused in a way that its protocol understands, where that can be told.
+// A flow of HTTP/1.1 under enforcement: requests, one after the other, each of them a call.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +12,8 @@ namespace callgate::proxy {
 
 class HttpConversation final : public Conversation {
  public:
-  explicit HttpConversation(Session& session);
+  // The session's input holds the beginning of a request, which came at `head_since`.
+  HttpConversation(Session& session, Nanoseconds head_since);
   ~HttpConversation() override;
 
   void step() override;
@@ -24,9 +24,8 @@ class HttpConversation final : public Conversation {
 
  private:
   enum class Phase : std::uint8_t {
-    first_bytes,  // nothing of the flow has come
-    idle,         // between two requests
-    head,         // a part of a head is there
+    idle,  // between two requests
+    head,  // a part of a head is there
     call,
     lingering,  // said the last word: reads on for a moment, so that the caller can read it too
   };
@@ -35,8 +34,6 @@ class HttpConversation final : public Conversation {
   [[nodiscard]] bool read_head();
   [[nodiscard]] bool receive();
   [[nodiscard]] bool receive_failed(IoStatus status);
-  // True if the first bytes are for HTTP/1, as far as can be told; else the flow is refused.
-  [[nodiscard]] bool sniff(std::string_view bytes);
   [[nodiscard]] bool step_call();
   void end_call(bool keep);
   void start_lingering();
@@ -49,8 +46,7 @@ class HttpConversation final : public Conversation {
   Exchange::Ending ending_;  // of the last call
   Nanoseconds head_since_;
   std::uint64_t lingered_ = 0;
-  Phase phase_ = Phase::first_bytes;
-  bool sniffed_ = false;
+  Phase phase_ = Phase::head;
 };
 
 }  // namespace callgate::proxy

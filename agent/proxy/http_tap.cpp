@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proxy/opaque_target.hpp"
+
 namespace callgate::proxy {
 namespace {
 
@@ -202,8 +204,15 @@ void HttpTap::open(const policy::Decision& decision, std::string_view function, 
 }
 
 void HttpTap::open_opaque() {
-  open(would_refuse("protocol_not_http1", session_.selection()), "tcp:connect",
-       ip_to_string(session_.flow().destination));
+  session_.refresh();
+  OpaqueTarget target = find_opaque_target(*session_.policy()->engine, session_.selection(), session_.flow());
+  if (!target.named && target.decision.verdict == policy::Verdict::deny) {
+    target.decision = would_refuse("protocol_not_http1", session_.selection());
+  } else if (target.refusal) {
+    target.decision.verdict = policy::Verdict::deny;
+    target.decision.reason = target.refusal->code;
+  }
+  open(target.decision, "tcp:connect", target.host);
 }
 
 void HttpTap::become_opaque() {

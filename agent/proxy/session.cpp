@@ -1,7 +1,7 @@
 #include "proxy/session.hpp"
 
 #include "base/log.hpp"
-#include "proxy/http_conversation.hpp"
+#include "proxy/detection.hpp"
 #include "proxy/observed_relay.hpp"
 
 namespace callgate::proxy {
@@ -106,12 +106,30 @@ bool Session::record_opened() {
 }
 
 void Session::change_conversation() {
-  retired_ = std::move(conversation_);
   if (selection_.mode() == policy::Mode::enforce) {
-    conversation_ = std::make_unique<HttpConversation>(*this);
+    hand_over(std::make_unique<Detection>(*this));
   } else {
-    conversation_ = std::make_unique<ObservedRelay>(*this);
+    hand_over(std::make_unique<ObservedRelay>(*this));
   }
+}
+
+void Session::hand_over(std::unique_ptr<Conversation> next) {
+  retired_ = std::move(conversation_);
+  conversation_ = std::move(next);
+}
+
+Result<std::shared_ptr<UpstreamBucket>> Session::upstream_bucket(const policy::Upstream& upstream,
+                                                                 std::string_view host) {
+  std::shared_ptr<transport::TlsClient> tls;
+  if (upstream.tls != policy::TlsRequirement::plaintext) {
+    auto client = workload_->tls_client();
+    if (!client) return client.error();
+    tls = std::move(*client);
+  }
+  Address address = flow_.destination;
+  if (upstream.port != 0) address.port = upstream.port;
+  bucket = context_.pool.bucket(bucket, workload_->id(), tls, address, upstream, host);
+  return bucket;
 }
 
 void Session::step() {

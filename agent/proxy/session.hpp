@@ -70,10 +70,16 @@ class Session final : private StreamUser {
   [[nodiscard]] Nanoseconds accepted_at() const { return accepted_at_; }
   // Turns to the policies and identities of now; true if the mode is another than before.
   bool refresh();
-  // Hands the flow, with what was received and not consumed, to the conversation of its present mode. The
-  // caller is destroyed by it.
+  // hand_over() to the conversation that its present mode begins with.
   void change_conversation();
   void count_call() { ++calls_; }
+  // Hands the flow to `next`, which goes on with what was received and not consumed. The caller is destroyed
+  // by it.
+  void hand_over(std::unique_ptr<Conversation> next);
+  // What the flow's calls to `host` share with each other; kept as `bucket`. Error: the workload has no TLS
+  // client.
+  [[nodiscard]] Result<std::shared_ptr<UpstreamBucket>> upstream_bucket(const policy::Upstream& upstream,
+                                                                        std::string_view host);
   // True once the flow itself is in the record, which calls of it presuppose; tries again where it is not.
   [[nodiscard]] bool record_opened();
   void set_deadline(Nanoseconds deadline) { deadline_ = deadline; }

@@ -23,6 +23,7 @@ Result<Settings> make_settings(const v1::ProxyLimits& limits) {
     Nanoseconds Settings::*member;
   };
   const Time times[] = {
+      {"detect_timeout", limits.detect_timeout(), &Settings::detect_timeout},
       {"head_timeout", limits.head_timeout(), &Settings::head_timeout},
       {"idle_timeout", limits.idle_timeout(), &Settings::idle_timeout},
       {"body_timeout", limits.body_timeout(), &Settings::body_timeout},

@@ -22,6 +22,16 @@ std::size_t hash_of(std::uint64_t workload, const Address& address) {
 
 }  // namespace
 
+UpstreamFacts UpstreamConnection::facts() const {
+  UpstreamFacts facts;
+  facts.address = bucket->address();
+  facts.reused = reused;
+  facts.tls = stream->is_tls();
+  if (facts.tls) facts.facts = &stream->tls_facts();
+  facts.certificate_digest = certificate_digest;
+  return facts;
+}
+
 void UpstreamConnection::on_stream_ready() {
   pool_.check(*this);
 }

@@ -10,6 +10,7 @@
 
 #include "base/address.hpp"
 #include "policy/engine.hpp"
+#include "proxy/recorder.hpp"
 #include "proxy/settings.hpp"
 #include "proxy/stream.hpp"
 #include "proxy/workloads.hpp"
@@ -30,6 +31,9 @@ class UpstreamConnection final : private StreamUser {
       bucket;                      // where it returns to; shared: calls and idle connections point to it
   std::string certificate_digest;  // 32 bytes, or none
   bool reused = false;
+
+  // For records. Valid as long as this is.
+  [[nodiscard]] UpstreamFacts facts() const;
 
  private:
   friend class UpstreamPool;

@@ -86,6 +86,7 @@ struct Limits {
 
 // Of the proxy. What each one times is said in deploy/callgate.yaml and in proto/callgate/v1/node.proto.
 struct Timeouts {
+  std::chrono::milliseconds detect = std::chrono::milliseconds(200);
   std::chrono::milliseconds head = std::chrono::seconds(10);
   std::chrono::milliseconds idle = std::chrono::seconds(60);
   std::chrono::milliseconds body = std::chrono::seconds(30);

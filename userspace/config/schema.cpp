@@ -294,7 +294,8 @@ Section limits_section(Config& config, Places& places) {
 Section timeouts_section(Timeouts& timeouts) {
   const auto usual = [](milliseconds& target) { return duration(target, 10_ms, 24_h); };
   return {"timeouts",
-          {{"head", usual(timeouts.head)},
+          {{"detect", usual(timeouts.detect)},
+           {"head", usual(timeouts.head)},
            {"idle", usual(timeouts.idle)},
            {"body", usual(timeouts.body)},
            {"connect", usual(timeouts.connect)},

@@ -41,6 +41,8 @@ Result<Fd> open_listener(Family family) {
   if (!fd) return system_error("socket of a gate", errno);
   if (family == Family::v6)
     CALLGATE_TRY(set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY of a gate"));
+  // Accepted connections inherit it: an urgent byte stays where it is in the stream, instead of being lost.
+  CALLGATE_TRY(set_option(fd.get(), SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE of a gate"));
   return fd;
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "policy/fields.hpp"
+#include "policy/function_pattern.hpp"
 #include "policy/text_pattern.hpp"
 #include "policy/validate.hpp"
 #include "policy/yaml_tree.hpp"
@@ -61,11 +62,14 @@ Upstream read_upstream(const YamlNode& node, Findings& findings) {
 }
 
 Target read_target(const YamlNode& node, Findings& findings) {
-  Fields fields(node, "the target", {"host", "port", "upstream"}, {"cidr", "identity", "credential"},
-                findings);
+  Fields fields(node, "the target", {"host", "port", "protocol", "upstream"},
+                {"cidr", "identity", "credential"}, findings);
   Target target;
   target.host = fields.text("host", true).value_or("");
   target.port = fields.port("port");
+  target.protocol =
+      fields.word<Protocol>("protocol", false, {{"detect", Protocol::detect}, {"opaque", Protocol::opaque}})
+          .value_or(Protocol::detect);
   if (const YamlNode* upstream = fields.get("upstream", false))
     target.upstream = read_upstream(*upstream, findings);
   return target;
@@ -121,6 +125,15 @@ void read_spec(const YamlNode& node, CallPolicy& policy, Findings& findings) {
   if (const YamlNode* record = fields.get("record", false)) policy.record = read_record(*record, findings);
 }
 
+bool matches_opaque(const Rule& rule) {
+  return std::any_of(rule.functions.begin(), rule.functions.end(), [](const std::string& text) {
+    PatternFault fault;
+    const auto function = parse_function(text, fault);
+    return function && (function->kind == FunctionPattern::Kind::tcp_connect ||
+                        function->kind == FunctionPattern::Kind::any);
+  });
+}
+
 // The deepest node on a path of field names and indexes.
 const YamlNode& locate(const YamlNode& root, const FieldPath& path) {
   const YamlNode* at = &root;
@@ -163,12 +176,16 @@ std::string qualified_name(const CallPolicy& policy) {
   return policy.namespace_name.empty() ? policy.name : policy.namespace_name + "/" + policy.name;
 }
 
-std::vector<std::string> plaintext_hosts(const std::vector<CallPolicy>& policies) {
+std::vector<std::string> hosts_to_resolve(const std::vector<CallPolicy>& policies) {
   std::set<std::string> hosts;
   for (const auto& policy : policies) {
+    const bool opaque = std::any_of(policy.rules.begin(), policy.rules.end(), matches_opaque);
     for (const auto& target : policy.targets) {
-      if (target.upstream.tls != TlsRequirement::plaintext || is_ip_literal(target.host)) continue;
-      hosts.emplace(CanonicalHost(target.host).view());
+      if (!opaque && target.upstream.tls != TlsRequirement::plaintext) continue;
+      PatternFault fault;
+      const auto host = parse_host_pattern(target.host, fault);
+      if (!host || host->kind != HostPattern::Kind::exact || is_ip_literal(target.host)) continue;
+      hosts.insert(host->text);
     }
   }
   return {hosts.begin(), hosts.end()};

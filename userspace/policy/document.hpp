@@ -23,9 +23,16 @@ struct CallerPattern {
   bool operator==(const CallerPattern&) const = default;
 };
 
+enum class Protocol : std::uint8_t {
+  detect,  // told by the first bytes
+  opaque,  // bytes that nobody reads: every connection is a call of `tcp:connect`, decided before the first
+           // byte
+};
+
 struct Target {
   std::string host;  // "api.pay.internal", "*.pay.internal" (one label or more), "*", an IP literal
   std::optional<std::uint16_t> port;  // absent: any
+  Protocol protocol = Protocol::detect;
   Upstream upstream;
 
   bool operator==(const Target&) const = default;
@@ -57,11 +64,12 @@ struct CallPolicy {
 // "payments" or "shop/payments".
 [[nodiscard]] std::string qualified_name(const CallPolicy& policy);
 
-// The hosts (lower case, sorted, each once) of plaintext targets that are names: callgated resolves them, and
-// gives the addresses to Engine::compile.
-[[nodiscard]] std::vector<std::string> plaintext_hosts(const std::vector<CallPolicy>& policies);
+// The names (lower case, sorted, each once) whose addresses decisions depend on: of plaintext targets, and of
+// targets that opaque connections may go to, which say no name. callgated resolves them, and gives the
+// addresses to Engine::compile.
+[[nodiscard]] std::vector<std::string> hosts_to_resolve(const std::vector<CallPolicy>& policies);
 
-// The addresses (ports are ignored) that callgated found for one of plaintext_hosts().
+// The addresses (ports are ignored) that callgated found for one of hosts_to_resolve().
 struct ResolvedHost {
   std::string host;
   std::vector<Address> addresses;

@@ -1,7 +1,9 @@
 #include "policy/engine.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <list>
+#include <map>
 #include <mutex>
 #include <stdexcept>
 
@@ -129,6 +131,14 @@ class CompiledEngine final : public Engine {
                  const std::vector<ResolvedHost>& resolved)
       : default_mode_(default_mode) {
     if (find_collision(documents)) throw std::invalid_argument("two policies have the same name");
+    for (const auto& host : resolved) {
+      const std::string name(CanonicalHost(host.host).view());
+      for (Address address : host.addresses) {
+        address.port = 0;
+        address.scope = 0;
+        names_.emplace(address, name);
+      }
+    }
     policies_.reserve(documents.size());
     for (auto& document : documents)
       policies_.emplace_back(std::move(document), resolved);
@@ -174,6 +184,26 @@ class CompiledEngine final : public Engine {
     for (const auto& entry : selection.entries_)
       tally.hear(policies_[entry.policy], entry.certain);
     return finish(tally, selection.mode_);
+  }
+
+  [[nodiscard]] std::vector<std::string_view> names_of(const Address& address) const override {
+    Address key = address;
+    key.port = 0;
+    key.scope = 0;
+    std::vector<std::string_view> names;
+    const auto [first, last] = names_.equal_range(key);
+    std::transform(first, last, std::back_inserter(names),
+                   [](const auto& entry) -> std::string_view { return entry.second; });
+    return names;
+  }
+
+  [[nodiscard]] bool is_opaque(const Selection& selection, std::string_view host,
+                               std::uint16_t port) const override {
+    const CanonicalHost canonical(host);
+    return std::any_of(selection.entries_.begin(), selection.entries_.end(), [&](const auto& entry) {
+      const Target* target = policies_[entry.policy].target_of(canonical.view(), port);
+      return target != nullptr && target->protocol == Protocol::opaque;
+    });
   }
 
   [[nodiscard]] Mode mode(const Caller& caller) const override { return standing_of(caller).mode; }
@@ -235,6 +265,7 @@ class CompiledEngine final : public Engine {
   }
 
   std::vector<CompiledPolicy> policies_;
+  std::multimap<Address, std::string> names_;  // by address without port and scope
   Mode default_mode_;
   mutable std::mutex merged_mutex_;
   mutable std::list<Upstream> merged_;

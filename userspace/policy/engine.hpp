@@ -79,7 +79,7 @@ class Engine {
   virtual ~Engine() = default;
 
   // Builds the engine for `documents`, which parse_policies made. `default_mode` is what happens to workloads
-  // that no policy selects. `resolved` tells the addresses of plaintext_hosts(); a plaintext target that is
+  // that no policy selects. `resolved` tells the addresses of hosts_to_resolve(); a plaintext target that is
   // not in it has no address, so no flow to it passes. Throws std::invalid_argument for a document that
   // parse_policies would not give.
   [[nodiscard]] static std::unique_ptr<const Engine> compile(std::vector<CallPolicy> documents,
@@ -93,6 +93,13 @@ class Engine {
   // decide(select(caller), call) is decide(caller, call), with the work that depends on the caller done once.
   [[nodiscard]] virtual Selection select(const Caller& caller) const = 0;
   [[nodiscard]] virtual Decision decide(const Selection& selection, const Call& call) const = 0;
+
+  // The names that resolved to this IP address (its port is ignored): what a connection that says no name may
+  // be for.
+  [[nodiscard]] virtual std::vector<std::string_view> names_of(const Address& address) const = 0;
+  // True if one of the policies says `protocol: opaque` of the target.
+  [[nodiscard]] virtual bool is_opaque(const Selection& selection, std::string_view host,
+                                       std::uint16_t port) const = 0;
 
   // The mode of a caller's flows, before any call of them is known: enforce if an enforcing policy selects
   // the caller. A caller whose process is unknown is under every enforcing policy that its workload could be

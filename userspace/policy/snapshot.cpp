@@ -55,6 +55,8 @@ void fill(const CallPolicy& from, v1::Policy& to) {
     auto& wire = *to.add_targets();
     wire.set_host(target.host);
     if (target.port) wire.set_port(*target.port);
+    wire.set_protocol(target.protocol == Protocol::opaque ? v1::POLICY_PROTOCOL_OPAQUE
+                                                          : v1::POLICY_PROTOCOL_DETECT);
     fill(target.upstream, *wire.mutable_upstream());
   }
   for (const auto& rule : from.rules) {
@@ -141,6 +143,10 @@ Result<Target> from_wire(const v1::PolicyTarget& wire) {
     if (!port) return port.error();
     target.port = *port;
   }
+  if (wire.protocol() != v1::POLICY_PROTOCOL_DETECT && wire.protocol() != v1::POLICY_PROTOCOL_OPAQUE) {
+    return bad("a target has no known protocol");
+  }
+  target.protocol = wire.protocol() == v1::POLICY_PROTOCOL_OPAQUE ? Protocol::opaque : Protocol::detect;
   auto upstream = from_wire(wire.upstream());
   if (!upstream) return upstream.error();
   target.upstream = std::move(*upstream);

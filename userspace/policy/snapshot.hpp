@@ -16,7 +16,7 @@ namespace callgate::policy {
 struct Snapshot {
   std::vector<CallPolicy> policies;
   Mode default_mode = Mode::observe;
-  std::vector<ResolvedHost> resolved;  // of plaintext_hosts(policies)
+  std::vector<ResolvedHost> resolved;  // of hosts_to_resolve(policies)
   std::string version;                 // label of the policies, for people; may be empty
 };
 

@@ -126,6 +126,10 @@ class Validator {
       if (target.port && *target.port == 0) {
         fault({at[0], at[1], at[2], "port"}, "port 0 is no port", "leave `port` out for any port");
       }
+      if (target.protocol == Protocol::opaque && !target.port) {
+        fault({at[0], at[1], at[2], "protocol"}, "`protocol: opaque` needs a port",
+              "write `port`: what is opaque on one port may be HTTP on another");
+      }
       const auto key = std::to_string(static_cast<int>(host->kind)) + host->text;
       if (!seen.emplace(key, target.port.value_or(0)).second) {
         fault(at, fmt::format("the target `{}` is there twice with the same port", target.host),

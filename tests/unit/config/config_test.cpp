@@ -68,7 +68,7 @@ workload: {on_agent_loss: open, refuse: [sctp], udp443: pass, device_guard: neve
 gates: {ports: 20000-20009}
 proxy: {user: "1:2", threads: 3, binary: /opt/callgate-proxy}
 limits: {head: 8KiB, fields: 10, request_body: 0, response_body: 2GiB, connections: 5, connections_per_workload: 4, pool_idle: 0}
-timeouts: {head: 11ms, idle: 2h, body: 1s, connect: 2s, response: 3s, stream: 4s, record: 5s, drain: 6s, pool_idle: 7s}
+timeouts: {detect: 12ms, head: 11ms, idle: 2h, body: 1s, connect: 2s, response: 3s, stream: 4s, record: 5s, drain: 6s, pool_idle: 7s}
 rings: {size: 64KiB}
 record: {payload_limit: 0, segment_size: 1MiB, sync_interval: 1ms}
 tls: {system_roots: /a/roots.pem}
@@ -109,6 +109,7 @@ log: {level: debug}
   CHECK(c.limits.connections == 5);
   CHECK(c.limits.connections_per_workload == 4);
   CHECK(c.limits.pool_idle == 0);
+  CHECK(c.timeouts.detect == 12ms);
   CHECK(c.timeouts.head == 11ms);
   CHECK(c.timeouts.idle == 2h);
   CHECK(c.timeouts.body == 1s);

@@ -43,8 +43,9 @@ auto fields(const config::Config& c) {
       std::tie(c.gates.first_port, c.gates.last_port, c.proxy.user, c.proxy.threads, c.proxy.binary),
       std::tie(c.limits.head, c.limits.fields, c.limits.request_body, c.limits.response_body,
                c.limits.connections, c.limits.connections_per_workload, c.limits.pool_idle),
-      std::tie(c.timeouts.head, c.timeouts.idle, c.timeouts.body, c.timeouts.connect, c.timeouts.response,
-               c.timeouts.stream, c.timeouts.record, c.timeouts.drain, c.timeouts.pool_idle),
+      std::tie(c.timeouts.detect, c.timeouts.head, c.timeouts.idle, c.timeouts.body, c.timeouts.connect,
+               c.timeouts.response, c.timeouts.stream, c.timeouts.record, c.timeouts.drain,
+               c.timeouts.pool_idle),
       std::tie(c.rings.size, c.record.payload_limit, c.record.segment_size, c.record.sync_interval,
                c.tls.system_roots));
 }

@@ -40,6 +40,7 @@ TEST_CASE("a gate listens on loopback, alone on its port, without Fast Open") {
     CHECK(address.port == gate->port);
     CHECK(option(fd, SOL_SOCKET, SO_REUSEPORT) == 0);
     CHECK(option(fd, SOL_SOCKET, SO_REUSEADDR) == 0);
+    CHECK(option(fd, SOL_SOCKET, SO_OOBINLINE) == 1);
     CHECK(option(fd, IPPROTO_TCP, TCP_FASTOPEN) == 0);
     if (family == Family::v6) CHECK(option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1);
     CHECK((::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);

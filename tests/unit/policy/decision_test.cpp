@@ -290,7 +290,7 @@ TEST_CASE("a plaintext target is only what its name stands for") {
   const std::string targets =
       "[{host: Old.Test, upstream: {tls: plaintext}}, {host: 192.0.2.9, upstream: {tls: plaintext}}, "
       "{host: lost.test, upstream: {tls: plaintext}}]";
-  CHECK(plaintext_hosts(policies_of({{.targets = targets}})) ==
+  CHECK(hosts_to_resolve(policies_of({{.targets = targets}})) ==
         std::vector<std::string>{"lost.test", "old.test"});
   const Address address = *parse_address("192.0.2.7:99");
   const auto engine = engine_of({{.targets = targets}}, Mode::observe, {{"old.test", {address}}});
@@ -300,6 +300,46 @@ TEST_CASE("a plaintext target is only what its name stands for") {
   CHECK(resolved("old.test") == std::vector<Address>{*parse_address("192.0.2.7")});
   CHECK(resolved("192.0.2.9") == std::vector<Address>{*parse_address("192.0.2.9")});
   CHECK(resolved("lost.test").empty());
+}
+
+TEST_CASE("names are resolved of every exact host that an opaque connection may be for") {
+  const std::string targets =
+      "[{host: db.test}, {host: \"*.db.test\"}, {host: 192.0.2.9}, {host: Cache.Test, port: 6379}]";
+  const auto hosts = [&](std::string_view functions) {
+    return hosts_to_resolve(
+        policies_of({{.targets = targets,
+                      .rules = "[{name: r, functions: [" + std::string(functions) + "], action: allow}]"}}));
+  };
+  const std::vector<std::string> both{"cache.test", "db.test"};
+  CHECK(hosts("\"tcp:connect\"") == both);
+  CHECK(hosts("\"http:GET /\", \"*\"") == both);
+  CHECK(hosts("\"http:* /**\", \"tls:connect\"").empty());
+}
+
+TEST_CASE("an address is known by every name that resolved to it") {
+  const Address address = *parse_address("192.0.2.7:99");
+  const Address other = *parse_address("192.0.2.8");
+  const auto engine = engine_of({{}}, Mode::observe,
+                                {{"A.test", {address}}, {"b.test", {other, address}}, {"none.test", {}}});
+  CHECK(engine->names_of(*parse_address("192.0.2.7:5432")) ==
+        std::vector<std::string_view>{"a.test", "b.test"});
+  CHECK(engine->names_of(other) == std::vector<std::string_view>{"b.test"});
+  CHECK(engine->names_of(*parse_address("192.0.2.9")).empty());
+}
+
+TEST_CASE("a port is opaque where a policy that selects the caller says so") {
+  const auto engine = engine_of({{.name = "a",
+                                  .callers = "[{workload: w}]",
+                                  .targets = "[{host: db.test, port: 5432, protocol: opaque}]"},
+                                 {.name = "b", .targets = "[{host: \"*\"}]"}});
+  const auto opaque = [&](std::string_view workload, std::string_view host, std::uint16_t port) {
+    return engine->is_opaque(engine->select(caller(workload)), host, port);
+  };
+  CHECK(opaque("w", "db.test", 5432));
+  CHECK(opaque("w", "DB.test.", 5432));
+  CHECK_FALSE(opaque("w", "db.test", 80));
+  CHECK_FALSE(opaque("w", "other.test", 5432));
+  CHECK_FALSE(opaque("x", "db.test", 5432));
 }
 
 TEST_CASE("the least is stored that any policy for the caller and target asks for") {

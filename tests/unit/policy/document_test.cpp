@@ -226,6 +226,9 @@ TEST_CASE("requirements that contradict each other are errors") {
               "\"*.internal\"\n      upstream: {tls: plaintext}"),
          11, 23, "`plaintext` needs an exact host", "without `*`"});
   check({with("payloads: full", "payloads: none"), 18, 35, "`limit` has no meaning", ""});
+  check({with("payments.internal\n      port: 8080", "payments.internal\n      protocol: opaque"), 11, 17,
+         "`protocol: opaque` needs a port", "port"});
+  check({with("      port: 8080", "      port: 8080\n      protocol: opague"), 12, 17, "opague", "opaque"});
   CHECK(parse_policies(with(upstream, "{tls: plaintext}"), "p").findings.empty());
   CHECK(parse_policies(with(upstream, "{tls: unverified, min_version: \"1.2\"}"), "p").findings.empty());
   CHECK(

@@ -18,7 +18,8 @@ Snapshot sample() {
             .mode = "observe",
             .callers = "[{workload: w, process: /x}, {process: \"*\"}]",
             .targets = R"([{host: a.test, port: 80, upstream: {port: 443, tls: mutual, identity: spiffe://t/x,
-                                       min_version: "1.2"}}, {host: old.test, upstream: {tls: plaintext}}])",
+                                       min_version: "1.2"}}, {host: old.test, upstream: {tls: plaintext}},
+                          {host: db.test, port: 5432, protocol: opaque}])",
             .rules = R"([{name: r, functions: ["http:GET /**", "tcp:connect"], action: deny, reason: no}])",
             .record = "{payloads: full, limit: 64KiB}"},
            {.name = "b"}}),
@@ -85,6 +86,10 @@ TEST_CASE("a snapshot is refused whole for anything that no document could say")
   check_refused(changed([](auto& w) { w.mutable_policies(0)->mutable_rules(0)->set_functions(0, "sql:*"); }),
                 "sql");
   check_refused(changed([](auto& w) { w.mutable_policies(0)->mutable_targets(0)->clear_upstream(); }), "TLS");
+  check_refused(changed([](auto& w) { w.mutable_policies(0)->mutable_targets(0)->clear_protocol(); }),
+                "protocol");
+  check_refused(changed([](auto& w) { w.mutable_policies(0)->mutable_targets(2)->clear_port(); }),
+                "needs a port");
   check_refused(changed([](auto& w) { w.mutable_policies(0)->mutable_targets(0)->set_port(65536); }),
                 "65535");
   check_refused(changed([](auto& w) { w.mutable_policies(0)->mutable_targets(0)->set_host("*x"); }), "host");

@@ -36,6 +36,7 @@ v1::ProxyLimits NodeOptions::generous_limits() {
   limits.set_payload_bytes(1U << 20U);
   limits.set_connections(1000);
   limits.set_connections_per_workload(1000);
+  limits.set_detect_timeout(20);
   limits.set_head_timeout(30'000);
   limits.set_idle_timeout(30'000);
   limits.set_body_timeout(30'000);
@@ -196,7 +197,7 @@ void FakeNode::set_policy(const std::string& yaml, bool enforce_by_default) {
   policy::Snapshot snapshot;
   snapshot.policies = std::move(parsed.policies);
   snapshot.default_mode = enforce_by_default ? policy::Mode::enforce : policy::Mode::observe;
-  for (const std::string& host : policy::plaintext_hosts(snapshot.policies)) {
+  for (const std::string& host : policy::hosts_to_resolve(snapshot.policies)) {
     snapshot.resolved.push_back({host, {*parse_address("127.0.0.1")}});
   }
   const auto memory = make_sealed_memory("policy", policy::serialize_snapshot(snapshot));

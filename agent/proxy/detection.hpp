@@ -1,0 +1,40 @@
+// The beginning of a flow under enforcement: finds out what its caller speaks, and hands the flow to the
+// conversation for that. What no conversation carries is refused in a way that its protocol understands,
+// where that can be told.
+//
+// Nothing of the flow goes anywhere before it is handed over.
+#pragma once
+
+#include "proxy/first_bytes.hpp"
+#include "proxy/session.hpp"
+
+namespace callgate::proxy {
+
+class Detection final : public Conversation {
+ public:
+  explicit Detection(Session& session) : session_(session), context_(session.context()) {}
+
+  void step() override;
+  void expire() override;
+  void drain() override;
+  void policy_changed() override {}
+  void abandon(std::string_view, std::string_view) override {}
+
+ private:
+  // These end in handing the flow over, or in its end.
+  void found(FirstBytes kind);
+  void caller_closed();
+  void refuse(FirstBytes kind);
+  enum class When : std::uint8_t { allowed, named };
+  // True if policies allow `tcp:connect`, or (`named`) a rule speaks of it: the flow is an opaque
+  // conversation's then.
+  [[nodiscard]] bool hand_over_opaque(When when, bool caller_ended);
+
+  Session& session_;
+  ThreadContext& context_;
+  Nanoseconds first_byte_at_ = 0;
+  bool begun_ = false;
+  bool waited_ = false;  // for a caller that lets the target speak first
+};
+
+}  // namespace callgate::proxy

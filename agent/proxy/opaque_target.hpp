@@ -1,0 +1,33 @@
+// Which target a connection is for whose bytes say no name, and what the policies say of it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "kernel/flow.hpp"
+#include "policy/engine.hpp"
+#include "proxy/failure.hpp"
+
+namespace callgate::proxy {
+
+struct OpaqueTarget {
+  std::string host;  // lower case; the address where no name is known
+  policy::Decision decision;
+  bool named = false;              // a rule, or `protocol: opaque`, speaks of this connection
+  std::optional<Failure> refusal;  // set where the connection may not be made although a rule allows it
+  [[nodiscard]] bool allowed() const {
+    return decision.verdict == policy::Verdict::allow && decision.upstream != nullptr && !refusal;
+  }
+};
+
+// A connection may be for its IP address, and for every name that callgated resolved to it: denied if a rule
+// denies it under any of them, allowed if one of them is, refused (ambiguous_target) if several are, since
+// each would have to prove another name.
+[[nodiscard]] OpaqueTarget find_opaque_target(const policy::Engine& engine,
+                                              const policy::Selection& selection, const kernel::Flow& flow);
+
+// True if the policies say that nobody is to read what this connection carries.
+[[nodiscard]] bool is_opaque(const policy::Engine& engine, const policy::Selection& selection,
+                             const kernel::Flow& flow);
+
+}  // namespace callgate::proxy

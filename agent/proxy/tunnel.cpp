@@ -1,0 +1,123 @@
+#include "proxy/tunnel.hpp"
+
+namespace callgate::proxy {
+namespace {
+
+// Receives of one step and direction: fairness between the connections of a thread.
+constexpr int receives_per_step = 4;
+
+}  // namespace
+
+Tunnel::Tunnel(Session& session, const Id& call, Stream& target, CallEnd& end, Payload payload,
+               bool caller_ended)
+    : session_(session),
+      context_(session.context()),
+      call_(call),
+      target_(target),
+      end_(end),
+      moved_(context_.clock.now()),
+      payload_(payload) {
+  ended_[0] = caller_ended;
+}
+
+Tunnel::Progress Tunnel::step() {
+  bool busy = false;
+  for (const Way way : {Way::to_target, Way::to_caller}) {
+    budget_ = receives_per_step;
+    if (!pump(way)) return Progress::ended;
+    busy = busy || budget_ == 0;
+  }
+  if (closed_[0] && closed_[1]) return Progress::ended;
+  return busy ? Progress::again : Progress::waiting;
+}
+
+bool Tunnel::has_room(std::size_t size) {
+  if (payload_ == Payload::counted) return true;
+  if (context_.recorder.has_room(size)) {
+    ring_since_ = 0;
+    return true;
+  }
+  if (ring_since_ == 0) ring_since_ = context_.clock.now();
+  session_.wait_for(Wait::ring);
+  return false;
+}
+
+bool Tunnel::pump(Way way) {
+  const int index = static_cast<int>(way);
+  Stream& source = from(way);
+  Stream& sink = to(way);
+  if (sink.blocked()) {
+    const std::uint64_t before = sink.bytes_written();
+    if (!sink.flush()) return broken(sink);
+    if (sink.bytes_written() != before) moved_ = context_.clock.now();
+  }
+  if (way == Way::to_target && !session_.input().empty() && !sink.blocked()) {
+    if (!has_room(session_.input().bytes().size())) return true;
+    if (!pass(way, session_.input().bytes())) return false;
+    session_.input().clear();
+  }
+  while (!sink.blocked() && !ended_[index] && source.readable() && budget_ > 0) {
+    if (!has_room(context_.recorder.piece_size())) return true;
+    --budget_;
+    const IoResult result = source.read(context_.buffer());
+    if (result.status == IoStatus::ok) {
+      if (!pass(way, as_text(Bytes(context_.buffer().data(), result.size)))) return false;
+    } else if (result.status == IoStatus::closed) {
+      ended_[index] = true;
+    } else if (result.status == IoStatus::failed) {
+      return broken(source);
+    }
+  }
+  // A side that is gone while the other takes nothing must not wait until it does.
+  if (sink.blocked() && source.broken() && !ended_[index] && !closed_[1 - index]) return broken(source);
+  if (ended_[index] && !closed_[index] && !sink.blocked()) {
+    closed_[index] = true;
+    sink.end_output();
+  }
+  return true;
+}
+
+bool Tunnel::pass(Way way, std::string_view bytes) {
+  const bool outward = way == Way::to_target;
+  const auto direction = outward ? record::Direction::request : record::Direction::response;
+  (outward ? end_.request_body_size : end_.response_body_size) += bytes.size();
+  if (!outward && end_.first_byte_at == 0) end_.first_byte_at = context_.clock.now();
+  if (payload_ == Payload::recorded &&
+      !context_.recorder.payload(call_, direction, record::PayloadKind::stream, bytes)) {
+    ending_ = {record::Outcome::failed, "recording_unavailable", "the bytes could not be recorded", true};
+    return false;
+  }
+  moved_ = context_.clock.now();
+  return to(way).send(bytes) || broken(to(way));
+}
+
+bool Tunnel::broken(const Stream& gone) {
+  const bool caller = &gone == &session_.client();
+  const Error& error = gone.error();
+  if (caller) {
+    ending_ = {record::Outcome::caller_aborted, "caller_closed", "the caller reset the connection", true};
+  } else {
+    const bool reset = error.code.empty() || error.code == "connection_reset";
+    ending_ = {record::Outcome::failed, reset ? "upstream_reset" : error.code,
+               error.message.empty() ? "the target reset the connection" : error.message, true};
+  }
+  return false;
+}
+
+Nanoseconds Tunnel::deadline() const {
+  if (ring_since_ != 0) return ring_since_ + context_.settings.record_timeout;
+  if (target_.blocked() || session_.client().blocked()) return moved_ + context_.settings.stream_timeout;
+  return 0;
+}
+
+void Tunnel::expire() {
+  if (ring_since_ != 0) {
+    ending_ = {record::Outcome::failed, "recording_unavailable", "the ring of events stayed full", true};
+  } else if (target_.blocked()) {
+    ending_ = {record::Outcome::failed, "stream_timeout", "the target stopped reading", true};
+  } else {
+    ending_ = {record::Outcome::caller_aborted, "stream_timeout", "the caller stopped reading", true};
+  }
+}
+
+}  // namespace callgate::proxy

@@ -1,0 +1,285 @@
+// Flows of bytes that nobody reads, under enforcement: one call of `tcp:connect` each.
+#include <thread>
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "bed.hpp"
+
+using namespace callgate;
+using namespace callgate::test;
+
+namespace {
+
+std::string policy(std::string_view targets, std::string_view rules) {
+  return fmt::format(
+      "apiVersion: callgate.dev/v1\nkind: CallPolicy\nmetadata: {{name: test}}\nspec:\n"
+      "  callers: [{{workload: shop}}]\n  targets: {}\n  rules: {}\n",
+      targets, rules);
+}
+
+constexpr std::string_view plaintext = "[{host: target.test, upstream: {tls: plaintext}}]";
+constexpr std::string_view allowed = "[{name: wire, functions: [\"tcp:connect\"], action: allow}]";
+constexpr std::string_view binary = "\x01\x02 not HTTP";
+
+// Nothing is read of the first bytes of a port that is named opaque.
+std::string opaque_port(const Bed& bed, std::string_view rules = allowed) {
+  return policy(
+      fmt::format("[{{host: target.test, port: {}, protocol: opaque, upstream: {{tls: plaintext}}}}]",
+                  bed.target.port),
+      rules);
+}
+
+}  // namespace
+
+TEST_CASE("an allowed opaque flow passes both ways, and both are recorded as they were") {
+  Bed bed({}, policy(plaintext, allowed));
+  Peer caller = bed.call();
+  caller.send(binary);
+  Peer target = bed.target.accept();
+  CHECK(target.read_exactly(binary.size()) == binary);
+  target.send("\x03 answer");
+  CHECK(caller.read_exactly(8) == "\x03 answer");
+  caller.send("more");
+  CHECK(target.read_exactly(4) == "more");
+  caller.end_output();
+  CHECK(target.read_to_end().empty());
+  target.send("after the caller's end");
+  target.close();
+  CHECK(caller.read_to_end() == "after the caller's end");
+  caller.close();
+  const RecordedCall call = bed.only_call();
+  CHECK(call.function == "tcp:connect");
+  CHECK(call.host == "target.test");
+  CHECK(call.allowed);
+  CHECK(call.enforced);
+  CHECK(call.rule == "wire");
+  CHECK(call.upstreams == 1);
+  CHECK(call.stream[0] == std::string(binary) + "more");
+  CHECK(call.stream[1] ==
+        "\x03 answer"
+        "after the caller's end");
+  CHECK(call.request_size == binary.size() + 4);
+  CHECK(call.outcome == record::Outcome::completed);
+  CHECK(bed.node.counters().calls_allowed() == 1);
+}
+
+TEST_CASE("a target may speak first where a policy allows opaque flows") {
+  Bed bed({}, policy(plaintext, allowed));
+  Peer caller = bed.call();
+  Peer target = bed.target.accept();  // although the caller is silent
+  target.send("220 welcome\r\n");
+  CHECK(caller.read_until("\r\n") == "220 welcome\r\n");
+  caller.send("EHLO me\r\n");
+  CHECK(target.read_until("\r\n") == "EHLO me\r\n");
+  caller.close();
+  CHECK(target.read_to_end().empty());
+  target.close();
+  CHECK(bed.only_call().stream[1] == "220 welcome\r\n");
+}
+
+TEST_CASE("a port that is named opaque is not looked into") {
+  Bed bed;
+  bed.node.set_policy(opaque_port(bed));
+  Peer caller = bed.call();
+  const std::string looks_like_http = get("/forbidden");
+  caller.send(looks_like_http);
+  Peer target = bed.target.accept();
+  CHECK(target.read_exactly(looks_like_http.size()) == looks_like_http);
+  caller.close();
+  target.read_to_end();
+  target.close();
+  CHECK(bed.only_call().function == "tcp:connect");
+}
+
+TEST_CASE("HTTP to a target of which only opaque flows are allowed is judged as HTTP") {
+  Bed bed({}, policy(plaintext, allowed));
+  Peer caller = bed.call();
+  caller.send(get("/"));
+  CHECK(caller.read_response().find("HTTP/1.1 403 ") == 0);
+  caller.close();
+  CHECK_FALSE(bed.target.has_connection());
+  CHECK(bed.only_call().function == "http:GET target.test/");
+}
+
+TEST_CASE("a line that is no request is opaque where that is allowed, and a bad request where it is not") {
+  const std::string line = "*1\r\n$4\r\nPING\r\n";
+  Bed bed({}, policy(plaintext, allowed));
+  Peer caller = bed.call();
+  caller.send(line);
+  Peer target = bed.target.accept();
+  CHECK(target.read_exactly(line.size()) == line);
+  caller.close();
+  target.read_to_end();
+  target.close();
+  bed.node.set_policy(plaintext_policy());
+  Peer other = bed.call();
+  other.send(line);
+  CHECK(other.read_until("\r\n").find("HTTP/1.1 400 ") == 0);
+  CHECK_FALSE(bed.target.has_connection());
+}
+
+TEST_CASE("a denied opaque flow is reset, its target never dialled, and the rule recorded") {
+  const bool named = GENERATE(false, true);
+  Bed bed;
+  bed.node.set_policy(
+      named ? opaque_port(bed, "[{name: none, functions: [\"tcp:connect\"], action: deny, reason: not here}]")
+            : policy("[{host: target.test}]",
+                     "[{name: none, functions: [\"tcp:connect\"], action: deny, reason: not here}]"));
+  Peer caller = bed.call();
+  caller.send(binary);
+  CHECK(caller.ends_with_reset());
+  CHECK_FALSE(bed.target.has_connection());
+  const RecordedCall call = bed.only_call();
+  CHECK_FALSE(call.allowed);
+  CHECK(call.rule == "none");
+  CHECK(call.reason == "not here");
+  CHECK(call.outcome == record::Outcome::denied);
+  CHECK(call.stream[0].empty());
+  CHECK(bed.node.counters().calls_denied() == 1);
+}
+
+TEST_CASE("an opaque flow of which no rule speaks is refused as what is not HTTP") {
+  Bed bed;
+  Peer caller = bed.call();
+  caller.send(binary);
+  CHECK(caller.ends_with_reset());
+  CHECK_FALSE(bed.target.has_connection());
+  const Records records = bed.records();
+  CHECK(records.calls.empty());
+  CHECK(records.sessions[0].code == "protocol_not_http1");
+}
+
+TEST_CASE("an address of two targets that are both allowed is refused, and one of them denied denies") {
+  // Both names resolve to the flow's address.
+  const std::string both =
+      "[{host: target.test, upstream: {tls: plaintext}}, {host: localhost, upstream: {tls: plaintext}}]";
+  Bed bed({}, policy(both, allowed));
+  Peer caller = bed.call();
+  caller.send(binary);
+  CHECK(caller.ends_with_reset());
+  CHECK_FALSE(bed.target.has_connection());
+  const RecordedCall call = bed.only_call();
+  CHECK(call.outcome == record::Outcome::refused);
+  CHECK(call.code == "ambiguous_target");
+  CHECK(call.detail.find("target.test") != std::string::npos);
+  CHECK(call.detail.find("localhost") != std::string::npos);
+}
+
+TEST_CASE("a reset passes through an opaque flow both ways") {
+  for (const bool by_target : {false, true}) {
+    Bed bed({}, policy(plaintext, allowed));
+    Peer caller = bed.call();
+    caller.send(binary);
+    Peer target = bed.target.accept();
+    target.read_exactly(binary.size());
+    target.send("x");
+    caller.read_exactly(1);
+    if (by_target) {
+      target.reset();
+      CHECK(caller.ends_with_reset());
+    } else {
+      caller.reset();
+      CHECK(target.ends_with_reset());
+    }
+    CHECK(bed.only_call().outcome == (by_target ? record::Outcome::failed : record::Outcome::caller_aborted));
+  }
+}
+
+TEST_CASE("a caller that resets while its target takes nothing does not hold the target") {
+  Bed bed({}, policy(plaintext, allowed), 4096);
+  Peer caller = bed.call();
+  caller.send(binary);
+  Peer target = bed.target.accept();
+  target.read_exactly(binary.size());
+  const std::string flood(8U << 20U, 'f');
+  while (caller.send_some(flood) != 0) {
+  }
+  caller.reset();
+  CHECK(target.ends_with_reset());
+  CHECK(bed.only_call().outcome == record::Outcome::caller_aborted);
+}
+
+TEST_CASE("a target that refuses an opaque flow resets its caller") {
+  Bed bed({}, policy(plaintext, allowed));
+  bed.target.socket.reset();
+  Peer caller = bed.call();
+  caller.send(binary);
+  CHECK(caller.ends_with_reset());
+  CHECK(bed.only_call().code == "connect_refused");
+}
+
+TEST_CASE("a target that must prove itself and speaks no TLS gets no byte of an opaque flow") {
+  Bed bed({}, policy("[{host: target.test}]", allowed));
+  Peer caller = bed.call();
+  caller.send(binary);
+  Peer target = bed.target.accept();
+  const std::string hello = target.read_exactly(3);
+  CHECK(hello.substr(0, 2) == "\x16\x03");  // only our own ClientHello
+  target.send("220 plaintext here\r\n");
+  CHECK(caller.ends_with_reset());
+  CHECK(bed.only_call().code == "tls_not_spoken");
+}
+
+TEST_CASE("what an opaque flow carries beyond the limit passes, and is marked as not kept") {
+  NodeOptions options;
+  options.ring_size = 1U << 20U;
+  Bed bed(options, policy(plaintext, allowed));
+  Peer caller = bed.call();
+  caller.send(binary);
+  Peer target = bed.target.accept();
+  target.read_exactly(binary.size());
+  const std::string large(300'000, 'd');
+  std::thread sender([&] { target.send(large); });
+  CHECK(caller.read_exactly(large.size()) == large);
+  sender.join();
+  caller.close();
+  target.read_to_end();
+  target.close();
+  CHECK(bed.only_call().stream[1] == large);
+}
+
+TEST_CASE("an opaque flow waits while the ring is full, and is refused when it stays so") {
+  NodeOptions options;
+  options.ring_size = 64U << 10U;
+  options.limits.set_record_timeout(100);
+  Bed bed(options, policy(plaintext, allowed));
+  Peer caller = bed.call();
+  caller.send(binary);
+  Peer target = bed.target.accept();
+  target.read_exactly(binary.size());
+  const std::string large(1U << 20U, 'd');
+  std::thread sender([&] { target.send_some(large); });
+  CHECK(caller.ends_with_reset());
+  sender.join();
+  const RecordedCall call = bed.only_call();
+  CHECK(call.code == "recording_unavailable");
+  CHECK(call.stream[1].size() == call.response_size);
+}
+
+TEST_CASE("a change of policy ends the opaque flows that it does not allow, and leaves the others") {
+  Bed bed({}, policy(plaintext, allowed));
+  Peer caller = bed.call();
+  caller.send(binary);
+  Peer target = bed.target.accept();
+  target.read_exactly(binary.size());
+  bed.node.set_policy(policy(plaintext, "[{name: other, functions: [\"tcp:connect\"], action: allow}]"));
+  caller.send("still");
+  CHECK(target.read_exactly(5) == "still");
+  bed.node.set_policy(plaintext_policy());
+  CHECK(caller.ends_with_reset());
+  CHECK(target.ends_with_reset());
+  CHECK(bed.only_call().code == "policy_changed");
+}
+
+TEST_CASE("an opaque flow ends as interrupted when draining takes too long") {
+  Bed bed({}, policy(plaintext, allowed));
+  Peer caller = bed.call();
+  caller.send(binary);
+  Peer target = bed.target.accept();
+  target.read_exactly(binary.size());
+  bed.node.drain(50);
+  CHECK(caller.ends_with_reset());
+  bed.node.wait_drained();
+  CHECK(bed.only_call().outcome == record::Outcome::interrupted);
+}
