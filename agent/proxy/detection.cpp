@@ -3,6 +3,7 @@
 #include "proxy/http_conversation.hpp"
 #include "proxy/opaque_conversation.hpp"
 #include "proxy/opaque_target.hpp"
+#include "proxy/tls_conversation.hpp"
 
 namespace callgate::proxy {
 
@@ -50,8 +51,11 @@ void Detection::found(FirstBytes kind) {
     session_.hand_over(std::make_unique<HttpConversation>(session_, first_byte_at_));
     return;
   }
-  // A caller's own TLS is never wrapped into another.
-  if (kind != FirstBytes::tls && hand_over_opaque(When::named, false)) return;
+  if (kind == FirstBytes::tls) {
+    session_.hand_over(std::make_unique<TlsConversation>(session_, first_byte_at_));
+    return;
+  }
+  if (hand_over_opaque(When::named, false)) return;
   refuse(kind);
 }
 

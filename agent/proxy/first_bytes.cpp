@@ -23,6 +23,10 @@ FirstBytes classify(std::string_view bytes) {
     if (bytes.size() < 2) return FirstBytes::undecided;
     return bytes[1] == '\x03' ? FirstBytes::tls : FirstBytes::opaque;
   }
+  if ((static_cast<unsigned char>(bytes[0]) & 0x80U) != 0) {
+    if (bytes.size() < 4) return FirstBytes::undecided;
+    return bytes[2] == '\x01' && bytes[3] <= '\x03' && bytes[3] >= 0 ? FirstBytes::sslv2 : FirstBytes::opaque;
+  }
   // One empty line may come before a request (RFC 9112 section 2.2).
   if (bytes[0] == '\r' || bytes[0] == '\n') return FirstBytes::http1;
   const std::size_t compared = std::min(bytes.size(), http2_preface.size());
@@ -40,9 +44,9 @@ FirstBytes classify(std::string_view bytes) {
 
 std::string_view refusal_bytes(FirstBytes kind) {
   switch (kind) {
-    case FirstBytes::tls:
-      // A fatal alert, handshake_failure (RFC 8446 section 6.2).
-      return "\x15\x03\x01\x00\x02\x02\x28"sv;
+    case FirstBytes::sslv2:
+      // A fatal alert, protocol_version (RFC 5246 section 7.2).
+      return "\x15\x03\x00\x00\x02\x02\x46"sv;
     case FirstBytes::http2:
       // An empty SETTINGS frame, then GOAWAY for stream 0 with HTTP_1_1_REQUIRED (RFC 9113 sections 6.5, 6.8
       // and 7).
@@ -51,6 +55,7 @@ std::string_view refusal_bytes(FirstBytes kind) {
     case FirstBytes::undecided:
     case FirstBytes::http1:
     case FirstBytes::no_space:
+    case FirstBytes::tls:
     case FirstBytes::opaque:
       break;
   }
@@ -59,14 +64,14 @@ std::string_view refusal_bytes(FirstBytes kind) {
 
 std::string_view describe(FirstBytes kind) {
   switch (kind) {
-    case FirstBytes::tls:
-      return "the caller speaks TLS itself; enforced workloads must call in plain HTTP/1.1, the agent adds "
-             "TLS";
+    case FirstBytes::sslv2:
+      return "the caller begins TLS in the form of SSL 2: configure it for TLS 1.2 or newer";
     case FirstBytes::http2:
       return "the caller speaks HTTP/2 without TLS; enforced workloads must call in HTTP/1.1";
     case FirstBytes::undecided:
     case FirstBytes::http1:
     case FirstBytes::no_space:
+    case FirstBytes::tls:
     case FirstBytes::opaque:
       break;
   }

@@ -13,6 +13,7 @@ enum class FirstBytes : std::uint8_t {
   no_space,   // a word that could be a method, and then none: answered in HTTP, unless opaque bytes are
               // allowed
   tls,        // a TLS handshake record (RFC 8446 section 5.1)
+  sslv2,      // a ClientHello in the form of SSL 2 (RFC 5246 appendix E.2), which nobody needs any more
   http2,      // the connection preface (RFC 9113 section 3.4)
   opaque,
 };

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "proxy/first_bytes.hpp"
 #include "proxy/opaque_target.hpp"
+#include "proxy/tls_offer.hpp"
 
 namespace callgate::proxy {
 namespace {
@@ -88,6 +90,8 @@ void HttpTap::target_ended() {
 }
 
 void HttpTap::read_requests(bool beyond) {
+  if (awaits_name()) return;
+  first_ = false;
   std::string_view input = from_caller_;
   while (!opaque_) {
     const http1::Step step = requests_.step(input);
@@ -203,8 +207,28 @@ void HttpTap::open(const policy::Decision& decision, std::string_view function, 
   }
 }
 
+bool HttpTap::awaits_name() {
+  if (!first_ || classify(from_caller_) != FirstBytes::tls) return false;
+  if (from_caller_.size() >= hello_.needed) hello_ = tls::read_client_hello(from_caller_);
+  return !hello_.hello && !hello_.problem;
+}
+
+void HttpTap::open_tls(const tls::ClientHello& hello) {
+  const kernel::Flow& flow = session_.flow();
+  const std::string host = hello.server_name.empty() ? ip_to_string(flow.destination) : hello.server_name;
+  const policy::Decision decision = session_.policy()->engine->decide(
+      session_.selection(), {host, flow.destination.port, "tls", "connect", {}});
+  open(decision, "tls:connect " + host, host);
+  encrypted_ = true;
+  if (calls_.back().opened && !record_offer(context_.recorder, calls_.back().id, hello)) gap_ = true;
+}
+
 void HttpTap::open_opaque() {
   session_.refresh();
+  if (hello_.hello) {
+    open_tls(*hello_.hello);
+    return;
+  }
   OpaqueTarget target = find_opaque_target(*session_.policy()->engine, session_.selection(), session_.flow());
   if (!target.named && target.decision.verdict == policy::Verdict::deny) {
     target.decision = would_refuse("protocol_not_http1", session_.selection());
@@ -234,7 +258,7 @@ void HttpTap::become_opaque() {
 
 void HttpTap::payload(Call& call, record::Direction direction, record::PayloadKind kind,
                       std::string_view bytes) {
-  if (!call.opened || call.gap) return;
+  if (!call.opened || call.gap || encrypted_) return;
   if (context_.recorder.payload(call.id, direction, kind, bytes)) return;
   call.gap = true;
   gap_ = true;

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "protocol/http1/reader.hpp"
+#include "protocol/tls/hello.hpp"
 #include "proxy/call_stages.hpp"
 #include "proxy/recorder.hpp"
 #include "proxy/session.hpp"
@@ -59,6 +60,9 @@ class HttpTap {
 
   void open_http(std::string_view raw);
   void open_opaque();
+  void open_tls(const tls::ClientHello& hello);
+  // The caller's bytes so far are the beginning of a TLS handshake, whose name is not there yet.
+  [[nodiscard]] bool awaits_name();
   // Returns at the end of the request that is under way if nothing `beyond` it is to be read.
   void read_requests(bool beyond);
   void read_responses();
@@ -78,8 +82,11 @@ class HttpTap {
   std::deque<Call> calls_;  // whose answers are not complete, in order
   NamedCall name_;
   Nanoseconds connected_at_ = 0;
-  std::size_t left_over_ = 0;  // bytes behind the request at whose end read_requests() returned
+  std::size_t left_over_ = 0;          // bytes behind the request at whose end read_requests() returned
+  tls::Read<tls::ClientHello> hello_;  // of a caller that speaks TLS itself
+  bool first_ = true;                  // nothing of the caller's bytes was taken for a request yet
   bool opaque_ = false;
+  bool encrypted_ = false;  // and it is TLS: nobody could read the bytes, so none are kept
   bool gap_ = false;
 };
 

@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "proxy/connector.hpp"
+#include "proxy/flow_call.hpp"
 #include "proxy/opaque_target.hpp"
-#include "proxy/recorder.hpp"
 #include "proxy/session.hpp"
 #include "proxy/tunnel.hpp"
 
@@ -34,30 +34,24 @@ class OpaqueConversation final : public Conversation {
     connecting,  // has no connection to the target yet
     proved,      // has one that is not recorded yet
     relaying,
-    closing,  // waits for space to record the end
   };
 
   void open();
   void connect();
   void record_upstream();
   void relay();
-  void close();
-  void end(record::Outcome outcome, std::string_view code, std::string_view detail, bool reset);
-  // Until there is space in the ring; the deadline is that of all calls.
-  void wait_for_ring();
+  void end(const Tunnel::Ending& ending);
+  void refuse(const Failure& failure);
   [[nodiscard]] std::string denial(const OpaqueTarget& target) const;
 
   Session& session_;
   ThreadContext& context_;
-  const Id id_;
+  FlowCall call_;
   std::shared_ptr<const PolicyInForce> policy_;  // shared: the decision's texts live in it
   OpaqueTarget target_;
   Connector connector_;
   std::unique_ptr<UpstreamConnection> upstream_;
   std::optional<Tunnel> tunnel_;
-  CallEnd end_;
-  Tunnel::Ending ending_;
-  Nanoseconds ring_since_ = 0;
   Phase phase_ = Phase::opening;
   const bool caller_ended_;
 };

@@ -71,13 +71,18 @@ bool Recorder::call_upstream(const Id& call, const UpstreamFacts& facts) {
   event.tls = facts.tls ? 1 : 0;
   event.reused = facts.reused ? 1 : 0;
   record::CallUpstreamText text;
+  text.tls_version = facts.tls_version;
   if (facts.facts != nullptr) {
     const transport::TlsFacts& tls = *facts.facts;
-    event.verified = tls.verified ? 1 : 0;
-    event.resumed = tls.resumed ? 1 : 0;
-    event.client_certificate = tls.client_certificate_sent ? 1 : 0;
-    text.tls_version = tls.version;
-    text.cipher = tls.cipher;
+    if (facts.probed) {
+      event.probed = tls.verified ? 1 : 0;
+    } else {
+      event.verified = tls.verified ? 1 : 0;
+      event.resumed = tls.resumed ? 1 : 0;
+      event.client_certificate = tls.client_certificate_sent ? 1 : 0;
+      text.cipher = tls.cipher;
+      text.tls_version = tls.version;
+    }
     if (tls.peer != nullptr) {
       text.subject = tls.peer->subject;
       text.spiffe_id = tls.peer->spiffe_id;
@@ -86,6 +91,14 @@ bool Recorder::call_upstream(const Id& call, const UpstreamFacts& facts) {
     text.digest = as_bytes(facts.certificate_digest);
   }
   return writer_.call_upstream(event, text);
+}
+
+bool Recorder::call_client(const Id& call, bool encrypted_hello, const record::CallClientText& text) {
+  record::CallClient event{};
+  event.header = header();
+  event.call = call;
+  event.encrypted_hello = encrypted_hello ? 1 : 0;
+  return writer_.call_client(event, text);
 }
 
 std::size_t Recorder::payload_part(const Id& call, record::Direction direction, record::PayloadKind kind,

@@ -18,8 +18,10 @@ struct UpstreamFacts {
   Address address;
   bool tls = false;
   bool reused = false;
+  bool probed = false;                         // `facts` are of a connection of the agent's own, made to ask
   const transport::TlsFacts* facts = nullptr;  // of a TLS connection
   std::string_view certificate_digest;         // 32 bytes, or none
+  std::string_view tls_version;                // of the caller's own TLS, where `probed`
 };
 
 // What a call came to.
@@ -50,6 +52,7 @@ class Recorder {
                                  std::uint64_t payload_limit, std::string_view function,
                                  std::string_view host);
   [[nodiscard]] bool call_upstream(const Id& call, const UpstreamFacts& facts);
+  [[nodiscard]] bool call_client(const Id& call, bool encrypted_hello, const record::CallClientText& text);
   [[nodiscard]] bool payload(const Id& call, record::Direction direction, record::PayloadKind kind,
                              std::string_view bytes) {
     return bytes.empty() || payload_part(call, direction, kind, bytes) == bytes.size();

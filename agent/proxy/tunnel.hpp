@@ -30,6 +30,8 @@ class Tunnel {
   // read. `target` and `end` outlive the tunnel; `end` gets sizes and the time of the target's first byte.
   Tunnel(Session& session, const Id& call, Stream& target, CallEnd& end, Payload payload, bool caller_ended);
 
+  // Passes on what of the target's bytes was read before. False if the tunnel has ended with that.
+  [[nodiscard]] bool begin_with(std::string_view from_target) { return pass(Way::to_caller, from_target); }
   [[nodiscard]] Progress step();
   // 0: a connection may be silent for as long as both ends like.
   [[nodiscard]] Nanoseconds deadline() const;

@@ -6,6 +6,9 @@
 namespace callgate::proxy {
 namespace {
 
+// Proofs that are kept while nobody uses them.
+constexpr std::size_t most_proofs = 4096;
+
 // A connection that is closed in order keeps its TLS session resumable.
 void close_quietly(Stream& stream) {
   stream.end_output();
@@ -121,6 +124,7 @@ void UpstreamPool::sweep(Nanoseconds now, const Workloads& workloads) {
     const bool stale = workload == nullptr ||
                        (bucket->tls_ != nullptr && bucket->tls_.get() != workload->existing_tls_client());
     auto& idle = bucket->idle_;
+    if (stale) bucket->proof = nullptr;
     // Used least lately first.
     while (!idle.empty() && (stale || now - idle.front()->idle_since_ > settings_.pool_idle_timeout)) {
       close_quietly(*idle.front()->stream);
@@ -128,9 +132,12 @@ void UpstreamPool::sweep(Nanoseconds now, const Workloads& workloads) {
       --size_;
     }
   }
-  // Buckets that only the pool still knows.
-  std::erase_if(buckets_, [](const auto& entry) {
-    return entry.second->idle_.empty() && entry.second.use_count() == 1;
+  // Buckets that only the pool still knows. A proof keeps one, of so many.
+  std::size_t proofs = 0;
+  std::erase_if(buckets_, [&](const auto& entry) {
+    if (!entry.second->idle_.empty() || entry.second.use_count() != 1) return false;
+    const auto& proof = entry.second->proof;
+    return proof == nullptr || proof->valid_until <= now || ++proofs > most_proofs;
   });
 }
 

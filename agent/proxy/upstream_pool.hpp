@@ -48,6 +48,13 @@ class UpstreamConnection final : private StreamUser {
 // connection.
 class UpstreamBucket {
  public:
+  // What a target proved on a connection that was made to ask.
+  struct Proof {
+    transport::TlsFacts facts;
+    std::string certificate_digest;  // 32 bytes
+    Nanoseconds valid_until = 0;
+  };
+
   // `host` is lower case. `tls` is null for plaintext.
   UpstreamBucket(std::uint64_t workload, std::shared_ptr<transport::TlsClient> tls, const Address& address,
                  const policy::Upstream& upstream, std::string_view host);
@@ -57,6 +64,9 @@ class UpstreamBucket {
   [[nodiscard]] const Address& address() const { return address_; }
   [[nodiscard]] const std::shared_ptr<transport::TlsClient>& tls() const { return tls_; }
   [[nodiscard]] const transport::TargetRequirement& requirement() const { return requirement_; }
+
+  // For callers that speak TLS themselves; shared with the calls that rely on it.
+  std::shared_ptr<const Proof> proof;
 
  private:
   friend class UpstreamPool;

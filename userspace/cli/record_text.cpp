@@ -49,12 +49,19 @@ std::string upstream_text(const v1::Upstream& upstream) {
   std::string protection;
   if (upstream.plaintext()) protection = "PLAINTEXT";
   if (upstream.tls()) {
-    protection =
-        joined({upstream.tls_version(), upstream.cipher(), upstream.verified() ? "verified" : "UNVERIFIED",
-                upstream.mutual() ? "client certificate sent" : ""});
+    const char* const proof = upstream.verified() ? "verified" : upstream.probed() ? "probed" : "UNVERIFIED";
+    protection = joined({upstream.tls_version(), upstream.cipher(), proof,
+                         upstream.mutual() ? "client certificate sent" : ""});
   }
   return joined({show_endpoint(upstream.address()), protection, upstream.reused() ? "kept connection" : "",
                  upstream.resumed() ? "resumed session" : "", required});
+}
+
+std::string client_text(const v1::ClientTls& client) {
+  return joined(
+      {client.server_name().empty() ? "names no server" : "for " + client.server_name(),
+       client.encrypted_client_hello() ? "with an encrypted hello (ECH), which may name another" : "",
+       client.versions(), client.protocols().empty() ? "" : "ALPN " + client.protocols()});
 }
 
 std::string certificate_text(const v1::Certificate& certificate) {
@@ -163,6 +170,7 @@ void print_record(const v1::Record& record, const Output& output) {
   line("destination", show_endpoint(record.destination()));
   if (!record.target().host().empty())
     line("target", fmt::format("{}:{}", record.target().host(), record.target().port()));
+  if (record.has_client_tls()) line("client TLS", client_text(record.client_tls()));
   if (record.has_decision()) line("decision", decision_detail(record));
   if (record.has_upstream()) {
     const bool weak =

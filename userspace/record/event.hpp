@@ -21,6 +21,7 @@ enum class EventType : std::uint16_t {
   payload = 4,         // captured bytes of a call
   call_closed = 5,
   session_closed = 6,  // also carries why a flow without any call was refused or failed
+  call_client = 7,     // what a caller that speaks TLS itself offered
 };
 
 struct EventHeader {
@@ -45,6 +46,8 @@ inline constexpr std::size_t cipher_limit = 64;
 inline constexpr std::size_t subject_limit = 1024;
 inline constexpr std::size_t spiffe_id_limit = 2048;
 inline constexpr std::size_t digest_size = 32;
+inline constexpr std::size_t client_versions_limit = 128;
+inline constexpr std::size_t client_protocols_limit = 512;
 inline constexpr std::size_t error_code_limit = 64;
 inline constexpr std::size_t error_detail_limit = 1024;
 
@@ -104,8 +107,20 @@ struct CallUpstream {
   std::uint16_t subject_size;
   std::uint16_t spiffe_id_size;
   std::uint16_t digest_size;
-  std::uint16_t reserved[3];
+  std::uint8_t probed;  // 1: the certificate was verified on a connection of the agent's own
+  std::uint8_t reserved[5];
   std::uint64_t certificate_not_after;  // seconds since 1970
+};
+
+// Followed by: server name, versions, protocols.
+struct CallClient {
+  EventHeader header;
+  Id call;
+  std::uint8_t encrypted_hello;  // 1: the name is the outer one (ECH)
+  std::uint8_t reserved;
+  std::uint16_t server_name_size;  // at most host_limit
+  std::uint16_t versions_size;     // "TLSv1.3,TLSv1.2"
+  std::uint16_t protocols_size;    // "h2,http/1.1"
 };
 
 // Followed by: the bytes. Pieces of a call and direction come in order, without gaps, up to the capture
@@ -164,6 +179,7 @@ struct SessionClosed {
 static_assert(std::is_trivially_copyable_v<SessionOpened> && sizeof(SessionOpened) == 88);
 static_assert(std::is_trivially_copyable_v<CallOpened> && sizeof(CallOpened) == 80);
 static_assert(std::is_trivially_copyable_v<CallUpstream> && sizeof(CallUpstream) == 80);
+static_assert(std::is_trivially_copyable_v<CallClient> && sizeof(CallClient) == 40);
 static_assert(std::is_trivially_copyable_v<Payload> && sizeof(Payload) == 40);
 static_assert(std::is_trivially_copyable_v<CallClosed> && sizeof(CallClosed) == 72);
 static_assert(std::is_trivially_copyable_v<SessionClosed> && sizeof(SessionClosed) == 64);

@@ -80,8 +80,20 @@ Result<EventView> parse_call_upstream(Bytes bytes) {
   text.digest = parts.take(event.digest_size, digest_size);
   const bool digest_known = event.digest_size == 0 || event.digest_size == digest_size;
   CALLGATE_TRY(parts.check(digest_known && event.upstream_v6 <= 1 && event.tls <= 1 && event.verified <= 1 &&
-                           event.resumed <= 1 && event.reused <= 1 && event.client_certificate <= 1));
+                           event.resumed <= 1 && event.reused <= 1 && event.client_certificate <= 1 &&
+                           event.probed <= 1));
   return EventView(CallUpstreamView{event, text});
+}
+
+Result<EventView> parse_call_client(Bytes bytes) {
+  Parts<CallClient> parts(bytes);
+  const CallClient& event = parts.event;
+  CallClientText text;
+  text.server_name = parts.take_text(event.server_name_size, host_limit);
+  text.versions = parts.take_text(event.versions_size, client_versions_limit);
+  text.protocols = parts.take_text(event.protocols_size, client_protocols_limit);
+  CALLGATE_TRY(parts.check(event.encrypted_hello <= 1));
+  return EventView(CallClientView{event, text});
 }
 
 Result<EventView> parse_payload(Bytes bytes) {
@@ -124,6 +136,8 @@ Result<EventView> parse_event(Bytes bytes) {
       return parse_call_opened(bytes);
     case EventType::call_upstream:
       return parse_call_upstream(bytes);
+    case EventType::call_client:
+      return parse_call_client(bytes);
     case EventType::payload:
       return parse_payload(bytes);
     case EventType::call_closed:

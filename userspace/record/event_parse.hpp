@@ -21,6 +21,10 @@ struct CallUpstreamView {
   CallUpstream event;
   CallUpstreamText text;
 };
+struct CallClientView {
+  CallClient event;
+  CallClientText text;
+};
 struct PayloadView {
   Payload event;
   Bytes bytes;
@@ -33,8 +37,8 @@ struct SessionClosedView {
   SessionClosed event;
   ErrorText error;
 };
-using EventView = std::variant<SessionOpened, CallOpenedView, CallUpstreamView, PayloadView, CallClosedView,
-                               SessionClosedView>;
+using EventView = std::variant<SessionOpened, CallOpenedView, CallUpstreamView, CallClientView, PayloadView,
+                               CallClosedView, SessionClosedView>;
 
 // The size of the event at the start of `bytes`, 0 where there is no whole one.
 [[nodiscard]] std::size_t event_size(Bytes bytes);

@@ -87,6 +87,14 @@ bool EventWriter::call_upstream(CallUpstream event, const CallUpstreamText& text
   return write(ring_, event, EventType::call_upstream, version, cipher, subject, spiffe_id, digest);
 }
 
+bool EventWriter::call_client(CallClient event, const CallClientText& text) {
+  event.header.flags = 0;
+  const auto name = fit(text.server_name, host_limit, event.header, event.server_name_size);
+  const auto versions = fit(text.versions, client_versions_limit, event.header, event.versions_size);
+  const auto protocols = fit(text.protocols, client_protocols_limit, event.header, event.protocols_size);
+  return write(ring_, event, EventType::call_client, name, versions, protocols);
+}
+
 std::size_t EventWriter::payload(Payload event, Bytes bytes) {
   std::size_t taken = 0;
   event.header.flags = 0;

@@ -30,6 +30,12 @@ struct CallUpstreamText {
   Bytes digest;  // SHA-256 of the certificate, 32 bytes or none
 };
 
+struct CallClientText {
+  std::string_view server_name;
+  std::string_view versions;
+  std::string_view protocols;
+};
+
 struct ErrorText {
   std::string_view code;
   std::string_view detail;
@@ -44,6 +50,7 @@ class EventWriter {
   [[nodiscard]] bool session_opened(SessionOpened event);
   [[nodiscard]] bool call_opened(CallOpened event, const CallOpenedText& text);
   [[nodiscard]] bool call_upstream(CallUpstream event, const CallUpstreamText& text);
+  [[nodiscard]] bool call_client(CallClient event, const CallClientText& text);
   // Writes as much of `bytes` as there is room for, in several events if need be, and returns how much that
   // was.
   [[nodiscard]] std::size_t payload(Payload event, Bytes bytes);

@@ -83,6 +83,7 @@ Result<void> RecordBuilder::apply_event(Ring& ring, Bytes event, RecordPosition&
   if (const auto* session = std::get_if<SessionOpened>(&*parsed)) return open_session(ring, *session, source);
   if (const auto* opened = std::get_if<CallOpenedView>(&*parsed)) return open_call(ring, *opened);
   if (const auto* upstream = std::get_if<CallUpstreamView>(&*parsed)) return note_upstream(ring, *upstream);
+  if (const auto* client = std::get_if<CallClientView>(&*parsed)) return note_client(ring, *client);
   if (const auto* closed = std::get_if<CallClosedView>(&*parsed))
     return close_call(ring, *closed, position, sink);
   return close_session(ring, std::get<SessionClosedView>(*parsed), position, sink);
@@ -136,6 +137,13 @@ Result<void> RecordBuilder::note_upstream(Ring& ring, const CallUpstreamView& vi
   const auto call = find_call(ring, view.event.call);
   if (!call) return call.error();
   set_upstream(view, (*call)->record);
+  return {};
+}
+
+Result<void> RecordBuilder::note_client(Ring& ring, const CallClientView& view) {
+  const auto call = find_call(ring, view.event.call);
+  if (!call) return call.error();
+  set_client(view, (*call)->record);
   return {};
 }
 

@@ -32,6 +32,7 @@ namespace callgate::record {
 
 struct CallOpenedView;
 struct CallUpstreamView;
+struct CallClientView;
 struct PayloadView;
 struct CallClosedView;
 struct SessionClosedView;
@@ -100,6 +101,7 @@ class RecordBuilder {
   Result<void> open_session(Ring& ring, const SessionOpened& event, SessionSource& source);
   Result<void> open_call(Ring& ring, const CallOpenedView& view);
   Result<void> note_upstream(Ring& ring, const CallUpstreamView& view);
+  Result<void> note_client(Ring& ring, const CallClientView& view);
   Result<void> add_payload(Ring& ring, const PayloadView& view, RecordSink& sink);
   Result<void> close_call(Ring& ring, const CallClosedView& view, const RecordPosition& position,
                           RecordSink& sink);

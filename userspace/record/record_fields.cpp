@@ -9,7 +9,7 @@ namespace {
 // must still fit into a leaf.
 static_assert(3 * (function_limit + host_limit + policy_limit + rule_limit + reason_limit +
                    tls_version_limit + cipher_limit + subject_limit + spiffe_id_limit + error_code_limit +
-                   error_detail_limit) +
+                   error_detail_limit + host_limit + client_versions_limit + client_protocols_limit) +
                   12'000 <
               65'535);
 
@@ -111,7 +111,8 @@ void set_upstream(const CallUpstreamView& view, v1::Record& record) {
   upstream.set_resumed(event.resumed != 0);
   upstream.set_reused(event.reused != 0);
   upstream.set_plaintext(event.tls == 0);
-  upstream.set_unverified(event.tls != 0 && event.verified == 0);
+  upstream.set_probed(event.probed != 0);
+  upstream.set_unverified(event.tls != 0 && event.verified == 0 && event.probed == 0);
   upstream.set_tls_version(to_utf8(view.text.tls_version));
   upstream.set_cipher(to_utf8(view.text.cipher));
   upstream.clear_certificate();
@@ -123,6 +124,15 @@ void set_upstream(const CallUpstreamView& view, v1::Record& record) {
     certificate.set_not_after_seconds(event.certificate_not_after);
   }
   note_truncation(event.header, record);
+}
+
+void set_client(const CallClientView& view, v1::Record& record) {
+  v1::ClientTls& client = *record.mutable_client_tls();
+  client.set_server_name(to_utf8(view.text.server_name));
+  client.set_versions(to_utf8(view.text.versions));
+  client.set_protocols(to_utf8(view.text.protocols));
+  client.set_encrypted_client_hello(view.event.encrypted_hello != 0);
+  note_truncation(view.event.header, record);
 }
 
 void set_closed(const CallClosedView& view, v1::Record& record) {

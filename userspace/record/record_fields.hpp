@@ -17,6 +17,7 @@ namespace callgate::record {
 void set_session(const SessionOpened& event, v1::Record& record);
 void set_call(const CallOpenedView& view, v1::Record& record);
 void set_upstream(const CallUpstreamView& view, v1::Record& record);
+void set_client(const CallClientView& view, v1::Record& record);
 void set_closed(const CallClosedView& view, v1::Record& record);
 void set_closed(const SessionClosedView& view, v1::Record& record);
 

@@ -70,9 +70,20 @@ void add_upstream(Records& records, const std::uint8_t* bytes) {
   call.verified = event.verified != 0;
   call.reused = event.reused != 0;
   call.resumed = event.resumed != 0;
-  texts.take(event.tls_version_size + std::size_t{event.cipher_size} + event.subject_size);
+  call.probed = event.probed != 0;
+  call.tls_version = texts.take(event.tls_version_size);
+  texts.take(std::size_t{event.cipher_size} + event.subject_size);
   call.spiffe_id = texts.take(event.spiffe_id_size);
   call.digest = texts.take(event.digest_size);
+}
+
+void add_client(Records& records, const std::uint8_t* bytes) {
+  const auto event = event_at<record::CallClient>(bytes);
+  Texts texts(bytes + sizeof(event));
+  RecordedCall& call = find(records.calls, event.call);
+  call.server_name = texts.take(event.server_name_size);
+  call.versions = texts.take(event.versions_size);
+  call.protocols = texts.take(event.protocols_size);
 }
 
 void add_payload(Records& records, const std::uint8_t* bytes) {
@@ -128,6 +139,9 @@ void add(Records& records, const std::uint8_t* bytes, record::EventType type) {
       break;
     case record::EventType::call_upstream:
       add_upstream(records, bytes);
+      break;
+    case record::EventType::call_client:
+      add_client(records, bytes);
       break;
     case record::EventType::payload:
       add_payload(records, bytes);

@@ -33,6 +33,12 @@ struct RecordedCall {
   bool resumed = false;
   std::string spiffe_id;
   std::string digest;
+  bool probed = false;
+  std::string tls_version;
+  // Of a caller that speaks TLS itself.
+  std::string server_name;
+  std::string versions;
+  std::string protocols;
   bool closed = false;
   record::Outcome outcome = record::Outcome::completed;
   int status = 0;

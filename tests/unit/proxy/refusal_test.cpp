@@ -159,9 +159,9 @@ TEST_CASE("upgrades and tunnels are refused in words") {
 
 TEST_CASE("callers of other protocols are refused in their own") {
   Bed bed;
-  Peer tls = bed.call();
-  tls.send("\x16\x03\x01\x00\x05hello"s);
-  CHECK(tls.read_to_end() == "\x15\x03\x01\x00\x02\x02\x28"s);
+  Peer sslv2 = bed.call();
+  sslv2.send("\x80\x2e\x01\x03\x01\x00\x15\x00\x00\x00\x10"s);
+  CHECK(sslv2.read_to_end() == "\x15\x03\x00\x00\x02\x02\x46"s);
   Peer http2 = bed.call();
   http2.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
   const std::string frames = http2.read_to_end();

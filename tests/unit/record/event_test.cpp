@@ -82,6 +82,18 @@ TEST_CASE("Every event comes out as it went in") {
     CHECK(got.text.spiffe_id == "spiffe://a/b");
     CHECK(std::vector<std::uint8_t>(got.text.digest.begin(), got.text.digest.end()) == digest);
   }
+  SECTION("call_client") {
+    CallClient event{};
+    event.encrypted_hello = 1;
+    REQUIRE(loop.events->call_client(event, {"api.test", "TLSv1.3,TLSv1.2", "h2"}));
+    const auto bytes = loop.take();
+    const auto parsed = parse_event(bytes).value();
+    const auto& got = std::get<CallClientView>(parsed);
+    CHECK(got.event.encrypted_hello == 1);
+    CHECK(got.text.server_name == "api.test");
+    CHECK(got.text.versions == "TLSv1.3,TLSv1.2");
+    CHECK(got.text.protocols == "h2");
+  }
   SECTION("closing") {
     CallClosed closed{};
     closed.status = 404;
@@ -177,7 +189,7 @@ TEST_CASE("Hostile events are refused with the reason") {
     return parsed ? std::string("valid") : parsed.error().code;
   };
   CHECK(code(raw(EventType::call_opened, CallOpened{})) == "valid");
-  CHECK(code(raw(EventType{7}, CallOpened{})) == "event_unknown");
+  CHECK(code(raw(EventType{8}, CallOpened{})) == "event_unknown");
   CHECK(code(raw(EventType::padding, CallOpened{})) == "event_unknown");
   CHECK(code(raw(EventType::session_opened, CallOpened{})) == "event_size");
   CHECK(code(raw(EventType::call_opened, CallOpened{}, 8)) == "event_size");
@@ -200,6 +212,15 @@ TEST_CASE("Hostile events are refused with the reason") {
   upstream = {};
   upstream.verified = 2;
   CHECK(code(raw(EventType::call_upstream, upstream)) == "event_value");
+  upstream = {};
+  upstream.probed = 2;
+  CHECK(code(raw(EventType::call_upstream, upstream)) == "event_value");
+  CallClient client{};
+  client.encrypted_hello = 2;
+  CHECK(code(raw(EventType::call_client, client)) == "event_value");
+  client = {};
+  client.protocols_size = client_protocols_limit + 8;
+  CHECK(code(raw(EventType::call_client, client, client_protocols_limit + 8)) == "event_text");
   Payload payload{};
   payload.payload_size = 0xffffffff;
   CHECK(code(raw(EventType::payload, payload, 8)) == "event_size");

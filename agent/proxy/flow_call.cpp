@@ -1,0 +1,76 @@
+#include "proxy/flow_call.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace callgate::proxy {
+
+FlowCall::FlowCall(Session& session)
+    : session_(session), context_(session.context()), id_(context_.ids.next()) {
+  end_.opened_at = context_.clock.now();
+}
+
+bool FlowCall::open(const policy::Decision& decision, std::string_view function, std::string_view host) {
+  const policy::RecordRequirement& record = *decision.record;
+  const std::uint64_t limit =
+      record.payloads ? std::min(record.payload_limit, context_.settings.payload_bytes) : 0;
+  const std::uint8_t tls =
+      allowed(decision) ? static_cast<std::uint8_t>(decision.upstream->tls) : Recorder::untouched;
+  if (!recorded(context_.recorder.call_opened(id_, session_.id(), decision, true, tls,
+                                              session_.flow().destination.port, limit, function, host))) {
+    return false;
+  }
+  open_ = true;
+  session_.count_call();
+  return true;
+}
+
+bool FlowCall::recorded(bool written) {
+  if (written) {
+    ring_since_ = 0;
+    return true;
+  }
+  if (ring_since_ == 0) ring_since_ = context_.clock.now();
+  session_.set_deadline(ring_since_ + context_.settings.record_timeout);
+  session_.wait_for(Wait::ring);
+  return false;
+}
+
+void FlowCall::end(const Tunnel::Ending& ending) {
+  ending_ = ending;
+  ending_set_ = true;
+  Counters& counters = context_.counters;
+  if (ending.outcome == record::Outcome::denied) ++counters.calls_denied;
+  if (ending.outcome == record::Outcome::refused) ++counters.calls_refused;
+  if (ending.outcome == record::Outcome::failed) ++counters.calls_failed;
+  finish();
+}
+
+void FlowCall::finish() {
+  end_.outcome = ending_.outcome;
+  end_.code = ending_.code;
+  end_.detail = ending_.detail;
+  if (open_ && !recorded(context_.recorder.call_closed(id_, end_))) return;
+  give_up();
+}
+
+void FlowCall::give_up() {
+  session_.finish(ending_.outcome, ending_.code, ending_.detail, ending_.reset);
+}
+
+void FlowCall::interrupt(std::string_view code, std::string_view detail) {
+  if (!open_ || ending_set_) return;
+  end_.outcome = record::Outcome::interrupted;
+  end_.code = code;
+  end_.detail = detail;
+  (void)context_.recorder.call_closed(id_, end_);
+}
+
+std::string denial_text(const policy::Decision& decision, std::string_view what) {
+  if (decision.policy.empty()) return fmt::format("no policy allows {}", what);
+  if (decision.rule.empty()) return fmt::format("policy {} does not allow {}", decision.policy, what);
+  return fmt::format("rule {} of policy {} denies {}", decision.rule, decision.policy, what);
+}
+
+}  // namespace callgate::proxy

@@ -1,0 +1,441 @@
+#include "proxy/tls_conversation.hpp"
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "proxy/call_stages.hpp"
+#include "proxy/tls_offer.hpp"
+
+namespace callgate::proxy {
+namespace {
+
+// How long a target's proof counts, and after which time it is asked for again meanwhile.
+constexpr Nanoseconds proof_time = 300'000 * nanoseconds_per_millisecond;
+constexpr Nanoseconds proof_refresh_time = proof_time / 2;
+
+std::shared_ptr<const UpstreamBucket::Proof> proof_of(const UpstreamConnection& connection, Nanoseconds now) {
+  return std::make_shared<UpstreamBucket::Proof>(
+      UpstreamBucket::Proof{connection.stream->tls_facts(), connection.certificate_digest, now + proof_time});
+}
+
+}  // namespace
+
+TlsConversation::TlsConversation(Session& session, Nanoseconds since)
+    : session_(session),
+      context_(session.context()),
+      call_(session),
+      policy_(session.policy()),
+      since_(since) {}
+
+void TlsConversation::step() {
+  if (refresh_) step_refresh();
+  if (call_.ending()) {
+    call_.finish();
+    return;
+  }
+  switch (phase_) {
+    case Phase::hello:
+      read_hello();
+      break;
+    case Phase::opening:
+      open();
+      break;
+    case Phase::offered:
+      record_offer();
+      break;
+    case Phase::probing:
+      probe();
+      break;
+    case Phase::connecting:
+      connect();
+      break;
+    case Phase::proved:
+      record_upstream();
+      break;
+    case Phase::answering:
+      answer();
+      break;
+    case Phase::chosen:
+      record_version();
+      break;
+    case Phase::relaying:
+      relay();
+      break;
+  }
+}
+
+void TlsConversation::read_hello() {
+  session_.set_deadline(since_ + context_.settings.head_timeout);
+  Input& input = session_.input();
+  for (;;) {
+    if (!input.empty() && input.bytes().size() >= needed_) {
+      auto read = tls::read_client_hello(input.bytes());
+      if (read.hello) {
+        hello_ = std::move(*read.hello);
+        decide();
+        return;
+      }
+      if (read.problem) {
+        refuse({400, std::string(read.problem->code), std::string(read.problem->detail)},
+               read.problem->alert);
+        return;
+      }
+      needed_ = read.needed;
+    }
+    if (!session_.client().readable()) return;
+    const IoResult result = input.receive(session_.client(), context_.buffer());
+    if (result.status == IoStatus::want_read) return;
+    if (result.status != IoStatus::ok) {
+      session_.finish(record::Outcome::caller_aborted, "client_hello_truncated",
+                      "the caller closed in the middle of its ClientHello");
+      return;
+    }
+  }
+}
+
+policy::Decision TlsConversation::ask(const policy::Engine& engine) const {
+  return engine.decide(session_.selection(), {host_, session_.flow().destination.port, "tls", "connect", {}});
+}
+
+void TlsConversation::decide() {
+  // Judged by the policies of now.
+  session_.refresh();
+  policy_ = session_.policy();
+  host_ = hello_.server_name.empty() ? ip_to_string(session_.flow().destination) : hello_.server_name;
+  decision_ = ask(*policy_->engine);
+  phase_ = Phase::opening;
+  open();
+}
+
+void TlsConversation::open() {
+  if (!call_.open(decision_, "tls:connect " + host_, host_)) return;
+  phase_ = Phase::offered;
+  record_offer();
+}
+
+void TlsConversation::record_offer() {
+  if (!call_.recorded(proxy::record_offer(context_.recorder, call_.id(), hello_))) return;
+  if (!call_.allowed(decision_)) {
+    refuse({403, "denied", denial(decision_)}, tls::Alert::access_denied, record::Outcome::denied);
+    return;
+  }
+  if (hello_.highest_version() < lowest_version()) {
+    refuse({426, "tls_version_too_low",
+            fmt::format(
+                "the caller offers {} at most, and the policy demands {}: let the caller offer it, or allow "
+                "`min_version: \"1.2\"` for the target",
+                tls::version_name(hello_.highest_version()), tls::version_name(lowest_version()))},
+           tls::Alert::protocol_version);
+    return;
+  }
+  ++context_.counters.calls_allowed;
+  prove();
+}
+
+std::string TlsConversation::denial(const policy::Decision& decision) const {
+  const std::string text =
+      denial_text(decision, fmt::format("tls:connect {} (port {})", host_, session_.flow().destination.port));
+  if (!decision.rule.empty()) return text;
+  return text + "; the caller speaks TLS itself, so that no rule for its requests can match";
+}
+
+std::uint16_t TlsConversation::lowest_version() const {
+  // A target that may be called in plaintext may be called in any TLS.
+  if (decision_.upstream->tls == policy::TlsRequirement::plaintext) return 0;
+  return decision_.upstream->allow_tls12 ? tls::version_1_2 : tls::version_1_3;
+}
+
+void TlsConversation::prove() {
+  const policy::Upstream& upstream = *decision_.upstream;
+  if (auto failure = AddressStage::run(upstream, session_.flow())) {
+    refuse(*failure, tls::Alert::handshake_failure);
+    return;
+  }
+  if (upstream.tls == policy::TlsRequirement::plaintext ||
+      upstream.tls == policy::TlsRequirement::unverified) {
+    start_connecting();
+    return;
+  }
+  auto bucket = session_.upstream_bucket(upstream, host_);
+  if (!bucket) {
+    refuse({503, bucket.error().code, bucket.error().message}, tls::Alert::internal_error);
+    return;
+  }
+  bucket_ = std::move(*bucket);
+  const Nanoseconds now = context_.clock.now();
+  if (bucket_->proof != nullptr && now < bucket_->proof->valid_until) {
+    proof_ = bucket_->proof;
+    if (proof_->valid_until - now < proof_time - proof_refresh_time) {
+      refresh_.emplace();
+      refresh_->start(context_, *session_.workload(), bucket_, session_.stream_user());
+    }
+    start_connecting();
+    return;
+  }
+  connector_.start(context_, *session_.workload(), bucket_, session_.stream_user());
+  phase_ = Phase::probing;
+  probe();
+}
+
+void TlsConversation::probe() {
+  switch (connector_.step()) {
+    case Connector::Progress::waiting_for_socket:
+      session_.wait_for(Wait::sockets);
+      [[fallthrough]];
+    case Connector::Progress::waiting:
+      set_deadline(connector_.deadline());
+      return;
+    case Connector::Progress::ready: {
+      const auto connection = connector_.take();
+      proof_ = proof_of(*connection, context_.clock.now());
+      bucket_->proof = proof_;
+      connection->stream->end_output();
+      start_connecting();
+      return;
+    }
+    case Connector::Progress::failed:
+      break;
+  }
+  if (const UpstreamConnection* shown = connector_.failed_connection();
+      shown != nullptr && shown->stream->is_tls()) {
+    // What the target showed instead of a proof. Without space for it the refusal says enough.
+    (void)context_.recorder.call_upstream(call_.id(), shown->facts());
+  }
+  refuse(Failure(connector_.failure()), tls::Alert::handshake_failure);
+}
+
+void TlsConversation::step_refresh() {
+  switch (refresh_->step()) {
+    case Connector::Progress::waiting_for_socket:
+      session_.wait_for(Wait::sockets);
+      return;
+    case Connector::Progress::waiting:
+      return;
+    case Connector::Progress::ready: {
+      const auto connection = refresh_->take();
+      bucket_->proof = proof_of(*connection, context_.clock.now());
+      connection->stream->end_output();
+      break;
+    }
+    case Connector::Progress::failed:
+      log_warning(
+          "target_not_proved_again",
+          {{"host", host_}, {"code", refresh_->failure().code}, {"detail", refresh_->failure().detail}});
+      bucket_->proof = nullptr;
+      break;
+  }
+  refresh_.reset();
+}
+
+void TlsConversation::start_connecting() {
+  Address address = session_.flow().destination;
+  if (decision_.upstream->port != 0) address.port = decision_.upstream->port;
+  // Of no pool: it carries this flow and ends with it.
+  const auto bucket = std::make_shared<UpstreamBucket>(session_.workload()->id(), nullptr, address,
+                                                       *decision_.upstream, host_);
+  connector_.start(context_, *session_.workload(), bucket, session_.stream_user());
+  phase_ = Phase::connecting;
+  connect();
+}
+
+void TlsConversation::connect() {
+  switch (connector_.step()) {
+    case Connector::Progress::waiting_for_socket:
+      session_.wait_for(Wait::sockets);
+      [[fallthrough]];
+    case Connector::Progress::waiting:
+      set_deadline(connector_.deadline());
+      return;
+    case Connector::Progress::ready:
+      call_.facts().connected_at = connector_.connected_at();
+      upstream_ = connector_.take();
+      phase_ = Phase::proved;
+      record_upstream();
+      return;
+    case Connector::Progress::failed:
+      break;
+  }
+  refuse(Failure(connector_.failure()), tls::Alert::handshake_failure);
+}
+
+UpstreamFacts TlsConversation::upstream_facts() const {
+  UpstreamFacts facts = upstream_->facts();
+  facts.tls = true;
+  facts.probed = true;
+  if (proof_ != nullptr) {
+    facts.facts = &proof_->facts;
+    facts.certificate_digest = proof_->certificate_digest;
+  }
+  return facts;
+}
+
+void TlsConversation::record_upstream() {
+  if (!call_.recorded(context_.recorder.call_upstream(call_.id(), upstream_facts()))) return;
+  phase_ = Phase::answering;
+  since_ = context_.clock.now();
+  needed_ = 0;
+  const std::string_view hello = session_.input().bytes();
+  call_.facts().request_body_size += hello.size();
+  const bool sent = upstream_->stream->send(hello);
+  session_.input().clear();
+  if (sent) {
+    answer();
+  } else {
+    refuse({502, "upstream_reset", upstream_->stream->error().message}, tls::Alert::handshake_failure,
+           record::Outcome::failed);
+  }
+}
+
+void TlsConversation::answer() {
+  set_deadline(since_ + context_.settings.connect_timeout);
+  Stream& target = *upstream_->stream;
+  if (session_.client().broken()) {
+    end({record::Outcome::caller_aborted, "caller_closed", "the caller reset the connection", true});
+    return;
+  }
+  bool sound = target.flush();
+  while (sound) {
+    if (!answer_.empty() && answer_.bytes().size() >= needed_) {
+      const auto read = tls::read_server_hello(answer_.bytes());
+      if (read.problem) {
+        refuse({502, std::string(read.problem->code), std::string(read.problem->detail)}, read.problem->alert,
+               record::Outcome::failed);
+        return;
+      }
+      if (read.hello) {
+        version_ = read.hello->version;
+        phase_ = Phase::chosen;
+        record_version();
+        return;
+      }
+      needed_ = read.needed;
+    }
+    if (!target.readable()) {
+      answer_.keep();
+      return;
+    }
+    const IoResult result = answer_.receive(target, context_.buffer());
+    if (result.status == IoStatus::want_read) continue;
+    if (result.status == IoStatus::ok && call_.facts().first_byte_at == 0) {
+      call_.facts().first_byte_at = context_.clock.now();
+    }
+    sound = result.status == IoStatus::ok;
+  }
+  end({record::Outcome::failed, "upstream_closed", "the target closed the connection before its ServerHello",
+       true});
+}
+
+void TlsConversation::record_version() {
+  answer_.keep();
+  UpstreamFacts facts = upstream_facts();
+  const std::string name = version_ == 0 ? std::string() : tls::version_name(version_);
+  facts.tls_version = name;
+  if (!call_.recorded(context_.recorder.call_upstream(call_.id(), facts))) return;
+  if (version_ != 0 && version_ < lowest_version()) {
+    refuse({502, "tls_version_too_low",
+            fmt::format("the target chose {}, and the policy demands {}", name,
+                        tls::version_name(lowest_version()))},
+           tls::Alert::protocol_version, record::Outcome::failed);
+    return;
+  }
+  phase_ = Phase::relaying;
+  tunnel_.emplace(session_, call_.id(), *upstream_->stream, call_.facts(), Tunnel::Payload::counted, false);
+  if (!tunnel_->begin_with(answer_.bytes())) {
+    end(Tunnel::Ending(tunnel_->ending()));
+    return;
+  }
+  answer_.clear();
+  relay();
+}
+
+void TlsConversation::relay() {
+  const Tunnel::Progress progress = tunnel_->step();
+  if (progress == Tunnel::Progress::ended) {
+    end(Tunnel::Ending(tunnel_->ending()));
+    return;
+  }
+  set_deadline(tunnel_->deadline());
+  if (progress == Tunnel::Progress::again) session_.run_again();
+}
+
+void TlsConversation::set_deadline(Nanoseconds deadline) {
+  if (refresh_ && (deadline == 0 || refresh_->deadline() < deadline)) deadline = refresh_->deadline();
+  session_.set_deadline(deadline);
+}
+
+void TlsConversation::refuse(const Failure& failure, tls::Alert alert, record::Outcome outcome) {
+  // A caller that does not take these few bytes is gone; both end the same.
+  (void)session_.client().send(tls::alert_record(alert));
+  if (upstream_ != nullptr) upstream_->stream->reset_on_close();
+  end({outcome, failure.code, failure.detail, false});
+}
+
+void TlsConversation::end(const Tunnel::Ending& ending) {
+  tunnel_.reset();
+  connector_.cancel();
+  refresh_.reset();
+  if (upstream_ != nullptr && ending.reset) upstream_->stream->reset_on_close();
+  upstream_ = nullptr;
+  call_.end(ending);
+}
+
+void TlsConversation::expire() {
+  const Nanoseconds now = context_.clock.now();
+  if (refresh_ && now >= refresh_->deadline()) {
+    bucket_->proof = nullptr;
+    refresh_.reset();
+  }
+  if (call_.ending()) {
+    call_.give_up();
+    return;
+  }
+  switch (phase_) {
+    case Phase::hello:
+      refuse({408, "head_timeout", "the rest of the caller's ClientHello did not arrive in time"},
+             tls::Alert::handshake_failure);
+      return;
+    case Phase::opening:
+    case Phase::offered:
+    case Phase::proved:
+    case Phase::chosen:
+      refuse({503, "recording_unavailable", "the ring of events stayed full"}, tls::Alert::internal_error);
+      return;
+    case Phase::probing:
+    case Phase::connecting:
+      if (now < connector_.deadline()) break;
+      connector_.expire();
+      refuse(Failure(connector_.failure()), tls::Alert::handshake_failure);
+      return;
+    case Phase::answering:
+      if (now < since_ + context_.settings.connect_timeout) break;
+      refuse({504, "tls_timeout", "the target did not answer the caller's ClientHello in time"},
+             tls::Alert::handshake_failure, record::Outcome::failed);
+      return;
+    case Phase::relaying:
+      if (tunnel_->deadline() == 0 || now < tunnel_->deadline()) break;
+      tunnel_->expire();
+      end(Tunnel::Ending(tunnel_->ending()));
+      return;
+  }
+  step();
+}
+
+void TlsConversation::policy_changed() {
+  if (call_.ending() || phase_ == Phase::hello || phase_ == Phase::opening) return;
+  session_.refresh();
+  if (session_.selection().mode() != policy::Mode::enforce) return;
+  const auto policy = session_.policy();
+  const policy::Decision now = ask(*policy->engine);
+  if (call_.allowed(now)) return;
+  end({record::Outcome::interrupted, "policy_changed", "the policies changed: " + denial(now), true});
+}
+
+void TlsConversation::abandon(std::string_view code, std::string_view detail) {
+  call_.interrupt(code, detail);
+  tunnel_.reset();
+  refresh_.reset();
+  if (upstream_ != nullptr) upstream_->stream->reset_on_close();
+  upstream_ = nullptr;
+}
+
+}  // namespace callgate::proxy

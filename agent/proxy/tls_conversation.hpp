@@ -1,0 +1,93 @@
+// A flow whose caller speaks TLS itself, under enforcement: one call of `tls:connect`, decided by the name in
+// its ClientHello. Its bytes pass end to end.
+//
+// Before any of them does, the target has proved itself on a connection of the agent's own (a probe), or did
+// so a short while ago. A target that tells one connection from the other can answer them differently: a
+// record says `probed`, never `verified`.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "protocol/tls/hello.hpp"
+#include "proxy/connector.hpp"
+#include "proxy/flow_call.hpp"
+#include "proxy/input.hpp"
+#include "proxy/session.hpp"
+#include "proxy/tunnel.hpp"
+
+namespace callgate::proxy {
+
+class TlsConversation final : public Conversation {
+ public:
+  // The session's input holds the beginning of a ClientHello, which came at `since`.
+  TlsConversation(Session& session, Nanoseconds since);
+
+  void step() override;
+  void expire() override;
+  // The connection is the caller's to end: it has as long as draining takes.
+  void drain() override {}
+  // A connection that the policies do not allow any more is closed.
+  void policy_changed() override;
+  void abandon(std::string_view code, std::string_view detail) override;
+
+ private:
+  enum class Phase : std::uint8_t {
+    hello,       // the ClientHello is not complete
+    opening,     // waits for space to record the call
+    offered,     // the same, for what the client offers
+    probing,     // asks the target for its proof
+    connecting,  // has no connection to the target yet
+    proved,      // has one that is not recorded yet
+    answering,   // the ClientHello is under way, or the ServerHello
+    chosen,      // waits for space to record the version that the target chose
+    relaying,
+  };
+
+  void read_hello();
+  void decide();
+  void open();
+  void record_offer();
+  void prove();
+  void probe();
+  void start_connecting();
+  void connect();
+  void record_upstream();
+  void answer();
+  void record_version();
+  void relay();
+  void step_refresh();
+
+  [[nodiscard]] policy::Decision ask(const policy::Engine& engine) const;
+  [[nodiscard]] std::string denial(const policy::Decision& decision) const;
+  [[nodiscard]] UpstreamFacts upstream_facts() const;
+  [[nodiscard]] std::uint16_t lowest_version() const;
+  void set_deadline(Nanoseconds deadline);
+  // Ends the call; the caller, who still waits for a ServerHello, gets the alert.
+  void refuse(const Failure& failure, tls::Alert alert, record::Outcome outcome = record::Outcome::refused);
+  void end(const Tunnel::Ending& ending);
+
+  Session& session_;
+  ThreadContext& context_;
+  FlowCall call_;
+  std::shared_ptr<const PolicyInForce> policy_;  // shared: the decision's texts live in it
+  policy::Decision decision_;
+  tls::ClientHello hello_;
+  std::string host_;
+  std::shared_ptr<UpstreamBucket> bucket_;  // of the probes
+  std::shared_ptr<const UpstreamBucket::Proof> proof_;
+  Connector connector_;
+  std::optional<Connector> refresh_;  // a probe beside a call that relies on an older one
+  std::unique_ptr<UpstreamConnection> upstream_;
+  std::optional<Tunnel> tunnel_;
+  Input answer_;
+  std::size_t needed_ = 0;  // of the hello that is being read
+  Nanoseconds since_;       // of the ClientHello, then of the wait for its answer
+  std::uint16_t version_ = 0;
+  Phase phase_ = Phase::hello;
+};
+
+}  // namespace callgate::proxy

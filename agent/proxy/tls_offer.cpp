@@ -1,0 +1,20 @@
+#include "proxy/tls_offer.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace callgate::proxy {
+
+bool record_offer(Recorder& recorder, const Id& call, const tls::ClientHello& hello) {
+  std::vector<std::string> names;
+  std::transform(hello.versions.begin(), hello.versions.end(), std::back_inserter(names), tls::version_name);
+  const std::string versions = fmt::format("{}", fmt::join(names, ","));
+  const std::string protocols = fmt::format("{}", fmt::join(hello.protocols, ","));
+  return recorder.call_client(call, hello.encrypted_client_hello, {hello.server_name, versions, protocols});
+}
+
+}  // namespace callgate::proxy
