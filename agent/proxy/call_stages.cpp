@@ -51,10 +51,6 @@ std::optional<Failure> CarriageStage::run(const http1::RequestHead& head) {
     return Failure{501, "connect_not_supported",
                    "tunnels are not carried for enforced workloads; call the target without a proxy setting"};
   }
-  if (head.upgrade) {
-    return Failure{501, "upgrade_not_supported",
-                   "upgrades such as WebSocket are not carried for enforced workloads; call without Upgrade"};
-  }
   return std::nullopt;
 }
 

@@ -29,7 +29,7 @@ class NameStage {
                                                   NamedCall& call);
 };
 
-// Refuses what this proxy cannot carry through: connections that would stop being HTTP.
+// Refuses what this proxy cannot carry through: tunnels.
 class CarriageStage {
  public:
   [[nodiscard]] static std::optional<Failure> run(const http1::RequestHead& head);

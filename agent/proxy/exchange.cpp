@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "protocol/http1/upgrade.hpp"
 #include "protocol/http1/writer.hpp"
 
 namespace callgate::proxy {
@@ -53,7 +54,8 @@ void Exchange::begin(Session& session, std::string_view raw) {
   keep_alive_ = head.keep_alive;
   request_framing_ = head.framing;
   request_known_ = true;
-  append_request_head(request_out_, head);
+  offer_ = http1::upgrade_offer(head);
+  append_request_head(request_out_, head, offer_);
   decide(head);
   end_.opened_at = context_.clock.now();
   request_moved_ = response_moved_ = flushed_ = end_.opened_at;
@@ -111,7 +113,7 @@ void Exchange::limit_payloads() {
 }
 
 Exchange::Progress Exchange::step() {
-  if (phase_ != Phase::ended && session_->client().broken()) caller_gone();
+  if (phase_ != Phase::ended && phase_ != Phase::upgraded && session_->client().broken()) caller_gone();
   switch (phase_) {
     case Phase::opening:
       return open();
@@ -121,6 +123,8 @@ Exchange::Progress Exchange::step() {
       return record_upstream();
     case Phase::relaying:
       return relay();
+    case Phase::upgraded:
+      return relay_upgraded();
     case Phase::flushing:
       if (flush_client() && session_->client().blocked()) return Progress::waiting;
       phase_ = Phase::ended;
@@ -221,6 +225,8 @@ Exchange::Limit Exchange::limit() const {
       return {Due::connector, connector_.deadline()};
     case Phase::flushing:
       return {Due::caller_reads, flushed_ + settings.stream_timeout};
+    case Phase::upgraded:
+      return {tunnel_->deadline() == 0 ? Due::never : Due::tunnel, tunnel_->deadline()};
     case Phase::relaying:
       break;
     default:
@@ -269,12 +275,16 @@ void Exchange::expire() {
       fail({504, "stream_timeout", "the target stopped in the middle of its answer"},
            record::Outcome::failed);
       break;
+    case Due::tunnel:
+      tunnel_->expire();
+      break;
     case Due::never:
       break;
   }
 }
 
 void Exchange::clear() {
+  tunnel_.reset();
   upstream_ = nullptr;
   connector_.cancel();
   answer_.clear();
@@ -296,7 +306,8 @@ void Exchange::clear() {
   phase_ = Phase::none;
   result_ = Progress::close;
   keep_alive_ = request_known_ = request_done_ = request_sent_ = request_stopped_ = body_seen_ = false;
-  response_begun_ = response_chunked_ = response_keep_ = announced_close_ = expected_ = opened_ = false;
+  response_begun_ = response_chunked_ = response_keep_ = upgrading_ = announced_close_ = expected_ = opened_ =
+      false;
 }
 
 }  // namespace callgate::proxy

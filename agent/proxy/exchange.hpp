@@ -19,6 +19,7 @@
 #include "proxy/input.hpp"
 #include "proxy/recorder.hpp"
 #include "proxy/session.hpp"
+#include "proxy/tunnel.hpp"
 
 namespace callgate::proxy {
 
@@ -58,6 +59,9 @@ class Exchange {
   // Records the call as interrupted and lets go of everything.
   void abandon(std::string_view code, std::string_view detail);
   [[nodiscard]] const Ending& ending() const { return ending_; }
+  // The policies have changed. True if step() has more to say: an upgraded connection that they do not allow
+  // ends.
+  [[nodiscard]] bool policy_changed();
   // Forgets the call: ready for the next one, of any flow.
   void clear();
 
@@ -68,6 +72,7 @@ class Exchange {
     connecting,  // has no connection to the target yet
     proved,      // has one that is not recorded yet
     relaying,
+    upgraded,  // is not HTTP any more
     flushing,  // the answer is complete, and the caller is still reading it
     ended,
   };
@@ -80,7 +85,8 @@ class Exchange {
     caller_sends,
     target_reads,
     target_begins,
-    target_sends
+    target_sends,
+    tunnel
   };
   struct Limit {
     Due due = Due::never;
@@ -109,6 +115,11 @@ class Exchange {
   [[nodiscard]] bool read_response(Content& content, bool& complete);
   [[nodiscard]] bool begin_response();
   [[nodiscard]] bool send_response(std::string_view content, bool complete);
+
+  // exchange_upgrade.cpp: from a 101 on
+  [[nodiscard]] bool accept_upgrade(const http1::ResponseHead& head);
+  [[nodiscard]] bool begin_upgrade();
+  [[nodiscard]] Progress relay_upgraded();
 
   // exchange_end.cpp: how calls end
   void answer(const Failure& failure, record::Outcome outcome);
@@ -139,7 +150,9 @@ class Exchange {
   record::Outcome refusal_outcome_ = record::Outcome::refused;
   std::uint64_t payload_limit_ = 0;
   std::unique_ptr<UpstreamConnection> upstream_;
-  Input answer_;  // received from the target and not consumed
+  std::optional<Tunnel> tunnel_;  // of an upgraded connection
+  std::string offer_;             // protocols that the caller offers to change to
+  Input answer_;                  // received from the target and not consumed
   CallEnd end_;
   Ending ending_;
 
@@ -162,6 +175,7 @@ class Exchange {
   bool response_begun_ = false;    // its head has been given to the caller's connection
   bool response_chunked_ = false;  // towards the caller
   bool response_keep_ = false;     // the target keeps its connection
+  bool upgrading_ = false;         // the target changes the protocol
   bool announced_close_ = false;   // the caller was told that its connection ends
   bool expected_ = false;          // responses_ waits for this call's answer
   bool opened_ = false;            // in the record, and not closed

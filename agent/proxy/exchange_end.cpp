@@ -21,6 +21,7 @@ constexpr std::uint64_t small_answer = 16U << 10U;
 }  // namespace
 
 void Exchange::end(Progress result) {
+  tunnel_.reset();
   upstream_ = nullptr;
   result_ = result;
   phase_ = result != Progress::abort && session_->client().blocked() ? Phase::flushing : Phase::ended;

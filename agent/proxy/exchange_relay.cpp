@@ -212,10 +212,7 @@ bool Exchange::read_response(Content& content, bool& complete) {
 
 bool Exchange::begin_response() {
   const http1::ResponseHead& head = responses_.head();
-  if (head.upgrade) {
-    upstream_failed({502, "unexpected_upgrade", "the target changed the protocol without being asked to"});
-    return false;
-  }
+  if (head.upgrade) return accept_upgrade(head);
   if (head.interim()) {
     if (++interim_answers_ > most_interim_answers) {
       upstream_failed({502, "bad_response", "the target sends interim answers without end"});
@@ -245,7 +242,7 @@ bool Exchange::send_response(std::string_view content, bool complete) {
     http1::append_chunk(text, content);
     second = {};
   }
-  if (complete) {
+  if (complete && !upgrading_) {
     if (!responses_.trailers().empty()) {
       recorded = recorded && recorder.payload(id_, record::Direction::response, record::PayloadKind::trailers,
                                               format_trailers(responses_.trailers()));
@@ -264,6 +261,7 @@ bool Exchange::send_response(std::string_view content, bool complete) {
     return false;
   }
   if (!complete) return true;
+  if (upgrading_) return begin_upgrade();
   expected_ = !response_keep_;  // a reader that was told of a connection's end is of no more use
   release_upstream();
   end(announced_close_ || !request_done_ ? Progress::close : Progress::keep);

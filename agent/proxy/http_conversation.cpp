@@ -184,7 +184,9 @@ void HttpConversation::drain() {
 }
 
 // The next call is judged anew when it comes.
-void HttpConversation::policy_changed() {}
+void HttpConversation::policy_changed() {
+  if (phase_ == Phase::call && exchange_->policy_changed()) step();
+}
 
 void HttpConversation::abandon(std::string_view code, std::string_view detail) {
   if (exchange_ != nullptr) {

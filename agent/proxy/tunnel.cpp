@@ -24,10 +24,12 @@ Tunnel::Progress Tunnel::step() {
   bool busy = false;
   for (const Way way : {Way::to_target, Way::to_caller}) {
     budget_ = receives_per_step;
-    if (!pump(way)) return Progress::ended;
+    over_ = over_ || !pump(way);
+    if (over_) return Progress::ended;
     busy = busy || budget_ == 0;
   }
-  if (closed_[0] && closed_[1]) return Progress::ended;
+  over_ = closed_[0] && closed_[1];
+  if (over_) return Progress::ended;
   return busy ? Progress::again : Progress::waiting;
 }
 
@@ -111,6 +113,7 @@ Nanoseconds Tunnel::deadline() const {
 }
 
 void Tunnel::expire() {
+  over_ = true;
   if (ring_since_ != 0) {
     ending_ = {record::Outcome::failed, "recording_unavailable", "the ring of events stayed full", true};
   } else if (target_.blocked()) {

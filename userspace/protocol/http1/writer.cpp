@@ -111,9 +111,9 @@ bool is_hop_by_hop(const Head& head, std::string_view field_name) {
   return is_listed(head, field_name);
 }
 
-void append_request_head(std::string& out, const RequestHead& head) {
-  Appender to(out, fixed_part_size + head.method.size() + head.target.size() + head.authority.size() +
-                       head.path.size() + size_of(head.fields));
+void append_request_head(std::string& out, const RequestHead& head, std::string_view upgrade) {
+  Appender to(out, fixed_part_size + upgrade.size() + head.method.size() + head.target.size() +
+                       head.authority.size() + head.path.size() + size_of(head.fields));
   to.add(head.method);
   to.add(" ");
   if (head.method == "CONNECT") {
@@ -138,6 +138,23 @@ void append_request_head(std::string& out, const RequestHead& head) {
     to.add(head.content_length);
     to.add("\r\n");
   }
+  if (!upgrade.empty()) {
+    to.add_field("Connection", "Upgrade");
+    to.add_field("Upgrade", upgrade);
+  }
+  to.add("\r\n");
+}
+
+void append_upgrade_head(std::string& out, const ResponseHead& head, std::string_view protocol) {
+  Appender to(out, fixed_part_size + protocol.size() + head.reason.size() + size_of(head.fields));
+  to.add("HTTP/1.1 101 ");
+  to.add(head.reason);
+  to.add("\r\n");
+  for_each_end_to_end(head, [&](const Field& field, KnownField known) {
+    if (known != KnownField::content_length) to.add_field(field.name, field.value);
+  });
+  to.add_field("Connection", "Upgrade");
+  to.add_field("Upgrade", protocol);
   to.add("\r\n");
 }
 

@@ -17,8 +17,8 @@ namespace callgate::http1 {
 // Appends the request as it goes to the target: origin-form target, Host first, end-to-end fields in their
 // order, then framing fields anew (Content-Length or Transfer-Encoding: chunked). HTTP/1.1 always, connection
 // kept alive. The Expect of an HTTP/1.0 client is left out: it could not read the 100 that follows. CONNECT
-// keeps its target.
-void append_request_head(std::string& out, const RequestHead& head);
+// keeps its target. `upgrade` is what upgrade_offer() gave: the target is asked for it.
+void append_request_head(std::string& out, const RequestHead& head, std::string_view upgrade = {});
 
 // Appends the response as it goes to the client. `client_minor_version` 0 gets no chunked framing: the body
 // then ends with the connection. `close` adds "Connection: close" (or "keep-alive" for HTTP/1.0 where kept);
@@ -26,6 +26,9 @@ void append_request_head(std::string& out, const RequestHead& head);
 // client. The Content-Length that a response to HEAD or a 304 carries is kept. Interim responses get no
 // connection fields; HTTP/1.0 knows none of them.
 void append_response_head(std::string& out, const ResponseHead& head, int client_minor_version, bool close);
+
+// Appends a 101 that changes to `protocol`.
+void append_upgrade_head(std::string& out, const ResponseHead& head, std::string_view protocol);
 
 // True if the client can only tell the end of this response's body by the connection's end.
 [[nodiscard]] bool body_ends_connection(const ResponseHead& head, int client_minor_version);

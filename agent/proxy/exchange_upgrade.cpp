@@ -1,0 +1,67 @@
+// A connection that stops being HTTP: WebSocket and other upgrades. The call goes on until the connection
+// ends.
+#include "protocol/http1/upgrade.hpp"
+#include "protocol/http1/writer.hpp"
+#include "proxy/exchange.hpp"
+
+namespace callgate::proxy {
+
+bool Exchange::accept_upgrade(const http1::ResponseHead& head) {
+  const std::string_view protocol = http1::accepted_upgrade(head);
+  if (!http1::offers(offer_, protocol)) {
+    upstream_failed(
+        {502, "unexpected_upgrade", "the target changed the protocol to one that it was not asked for"});
+    return false;
+  }
+  end_.status = head.status;
+  upgrading_ = true;
+  http1::append_upgrade_head(context_.text, head, protocol);
+  return true;
+}
+
+bool Exchange::begin_upgrade() {
+  tunnel_.emplace(*session_, id_, *upstream_->stream, end_, Tunnel::Payload::recorded, false);
+  phase_ = Phase::upgraded;
+  if (!answer_.empty() && !tunnel_->begin_with(answer_.bytes())) {
+    const Tunnel::Ending ending = tunnel_->ending();
+    abort(ending.outcome, ending.code, ending.detail);
+  }
+  answer_.clear();
+  return false;
+}
+
+Exchange::Progress Exchange::relay_upgraded() {
+  switch (tunnel_->step()) {
+    case Tunnel::Progress::waiting:
+      return Progress::waiting;
+    case Tunnel::Progress::again:
+      return Progress::again;
+    case Tunnel::Progress::ended:
+      break;
+  }
+  const Tunnel::Ending ending = tunnel_->ending();
+  if (ending.reset) {
+    upstream_->stream->reset_on_close();
+    abort(ending.outcome, ending.code, ending.detail);
+  } else if (close_record(ending.outcome, ending.code, ending.detail)) {
+    end(Progress::close);
+  } else {
+    return wait_for_ring();
+  }
+  return phase_ == Phase::ended ? result_ : Progress::waiting;
+}
+
+bool Exchange::policy_changed() {
+  if (phase_ != Phase::upgraded) return false;
+  session_->refresh();
+  if (session_->selection().mode() != policy::Mode::enforce) return false;
+  const policy::Decision now = DecisionStage::run(*session_->policy()->engine, session_->selection(), name_,
+                                                  method_, session_->flow().destination.port);
+  if (now.verdict == policy::Verdict::allow && now.upstream != nullptr) return false;
+  upstream_->stream->reset_on_close();
+  abort(record::Outcome::interrupted, "policy_changed",
+        "the policies changed, and do not allow the call any more");
+  return true;
+}
+
+}  // namespace callgate::proxy
