@@ -163,7 +163,8 @@ TEST_CASE("a server's hello tells the version that was chosen") {
   CHECK(read_server_hello(server(extension(43, "\x03\x04"))).hello->version == version_1_3);
   CHECK(read_server_hello(server("")).hello->version == version_1_2);
   CHECK(read_server_hello(server("", 0x0301)).hello->version == 0x0301);
-  CHECK(read_server_hello("\x15\x03\x03").hello->version == 0);
+  CHECK(read_server_hello(alert_record(Alert::access_denied)).hello->version == 0);
+  CHECK(read_server_hello(std::string("\x15\x02\x00\x00\x02", 5)).problem.has_value());
   CHECK(read_server_hello("220 welcome").problem->code == "bad_server_hello");
   CHECK(read_server_hello(server(extension(43, "\x03"))).problem.has_value());
   const std::string bytes = server(extension(43, "\x03\x04"));

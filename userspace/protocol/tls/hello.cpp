@@ -77,21 +77,17 @@ Message read_message(std::string_view bytes, std::uint8_t type, const Problem& f
     const std::string_view part = bytes.substr(at, size);
     collected.append(part);
     at += size;
-    if (part.size() < size && collected.size() < message_header) {
-      message.needed = at;
-      break;
-    }
-    if (part.size() < size) {
+    if (part.size() == size) continue;
+    std::uint64_t wanted = message_header;
+    if (collected.size() >= message_header) {
       Cursor cursor(collected);
-      cursor.number(1);
-      const std::uint64_t total = message_header + cursor.number(3);
-      if (collected.size() < total && total + record_header <= largest_hello &&
-          collected[0] == static_cast<char>(type)) {
-        message.needed =
-            at - (size - part.size()) + std::min<std::uint64_t>(size - part.size(), total - collected.size());
-        break;
-      }
+      if (cursor.number(1) != type) continue;
+      wanted += cursor.number(3);
+      if (collected.size() >= wanted || wanted + record_header > largest_hello) continue;
     }
+    const std::uint64_t missing = size - part.size();
+    message.needed = at - missing + std::min<std::uint64_t>(missing, wanted - collected.size());
+    break;
   }
   if (at > largest_hello || message.needed > largest_hello) {
     message.needed = 0;
@@ -233,7 +229,8 @@ Read<ServerHello> read_server_hello(std::string_view bytes) {
   constexpr Problem oversized{"bad_server_hello", "the target's ServerHello is larger than 64 KiB",
                               Alert::decode_error};
   Read<ServerHello> read;
-  if (!bytes.empty() && static_cast<std::uint8_t>(bytes[0]) == alert_content) {
+  if (bytes.size() >= record_header && static_cast<std::uint8_t>(bytes[0]) == alert_content &&
+      bytes[1] == 3) {
     read.hello = ServerHello{};
     return read;
   }
