@@ -50,6 +50,8 @@ void add_sessions_tail(CLI::App& sessions, Context& context);
 void add_policy(CLI::App& app, Context& context);    // check
 void add_config(CLI::App& app, Context& context);    // check
 void add_identity(CLI::App& app, Context& context);  // show, bundle
+void add_completion(CLI::App& app, Context& context);
+void add_man(CLI::App& app, Context& context);
 
 // The whole command: parses `arguments` (without the program's name) and does what they say.
 [[nodiscard]] int run_command_line(const std::vector<std::string>& arguments, std::ostream& out,
