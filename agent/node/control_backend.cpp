@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "node/enrolments.hpp"
 #include "node/namespaces.hpp"
 
@@ -24,6 +26,14 @@ void add_verdict(google::protobuf::RepeatedPtrField<v1::TrafficVerdict>& verdict
   entry.set_traffic(traffic);
   entry.set_verdict(verdict);
   entry.set_detail(detail);
+}
+
+void add_existing(const ExistingConnections& existing, v1::EnrollReply& reply) {
+  reply.set_existing(existing.reset ? v1::EXISTING_CONNECTIONS_RESET : v1::EXISTING_CONNECTIONS_KEEP);
+  if (existing.count) reply.set_existing_connections(*existing.count);
+  const std::string number = existing.count ? std::to_string(*existing.count) : "an unknown number";
+  add_verdict(*reply.mutable_verdicts(), "existing", existing.reset ? "reset" : "kept",
+              fmt::format("connections that it had already: {}", number).c_str());
 }
 
 // Reads what changes by itself; done on the asking thread.
@@ -68,8 +78,7 @@ void ControlBackend::add_verdicts(const Enrolment& enrolment,
   const auto refused = [&](bool configured) {
     return !configured ? "passes" : enforce ? "refused" : "counted";
   };
-  add_verdict(verdicts, "tcp", "redirected",
-              "new connections pass the agent; those that exist stay as they are");
+  add_verdict(verdicts, "tcp", "redirected", "new connections pass the agent");
   add_verdict(verdicts, "udp443", refused(options.refuse_udp443), "QUIC: clients fall back to TCP");
   add_verdict(verdicts, "mptcp", refused(options.refuse_mptcp));
   add_verdict(verdicts, "sctp", refused(options.refuse_sctp));
@@ -105,14 +114,16 @@ Result<v1::ListWorkloadsReply> ControlBackend::list_workloads(const control::Pee
 
 Result<v1::EnrollReply> ControlBackend::enroll(const control::Peer& peer, const v1::EnrollRequest& request) {
   auto reply = main_.run<v1::EnrollReply>([&]() -> Result<v1::EnrollReply> {
-    const Enrolments::Request wanted{request.name(), request.identity(), peer.uid, peer.pid};
-    const auto enrolment = request.has_cgroup()
-                               ? parts_.enrolments.enrol_cgroup(request.cgroup(), wanted)
-                               : parts_.enrolments.enrol_process(static_cast<pid_t>(request.pid()), wanted);
-    if (!enrolment) return enrolment.error();
+    const Enrolments::Request wanted{request.name(), request.identity(), peer.uid, peer.pid,
+                                     request.existing() == v1::EXISTING_CONNECTIONS_RESET};
+    const auto enrolled = request.has_cgroup()
+                              ? parts_.enrolments.enrol_cgroup(request.cgroup(), wanted)
+                              : parts_.enrolments.enrol_process(static_cast<pid_t>(request.pid()), wanted);
+    if (!enrolled) return enrolled.error();
     v1::EnrollReply made;
-    *made.mutable_workload() = info_of(*enrolment);
-    add_verdicts(*enrolment, *made.mutable_verdicts());
+    *made.mutable_workload() = info_of(enrolled->enrolment);
+    add_verdicts(enrolled->enrolment, *made.mutable_verdicts());
+    add_existing(enrolled->existing, made);
     return made;
   });
   if (reply) add_pids(*reply->mutable_workload());
@@ -145,8 +156,8 @@ Result<v1::UnenrollReply> ControlBackend::unenroll(const control::Peer&, const v
 Result<v1::StartRunReply> ControlBackend::start_run(const control::Peer& peer,
                                                     const v1::StartRunRequest& request) {
   return main_.run<v1::StartRunReply>([&]() -> Result<v1::StartRunReply> {
-    const auto enrolment =
-        parts_.enrolments.start_run({request.name(), request.identity(), peer.uid, peer.pid}, peer.pidfd);
+    const auto enrolment = parts_.enrolments.start_run(
+        {request.name(), request.identity(), peer.uid, peer.pid, false}, peer.pidfd);
     if (!enrolment) return enrolment.error();
     v1::StartRunReply made;
     *made.mutable_workload() = info_of(*enrolment);

@@ -70,31 +70,41 @@ Result<Workload> Enrolments::describe(std::uint64_t id, const workload::Cgroup& 
   return described;
 }
 
-Result<Enrolment> Enrolments::enrol_cgroup(const std::string& path, const Request& request) {
+Result<NewEnrolment> Enrolments::enrol_cgroup(const std::string& path, const Request& request) {
   auto candidate = workload::candidate_by_cgroup(path, request.asker, surroundings());
   if (!candidate) return candidate.error();
   return enrol(std::move(*candidate), request);
 }
 
-Result<Enrolment> Enrolments::enrol_process(pid_t pid, const Request& request) {
+Result<NewEnrolment> Enrolments::enrol_process(pid_t pid, const Request& request) {
   auto candidate = workload::candidate_by_process(pid, surroundings());
   if (!candidate) return candidate.error();
   return enrol(std::move(*candidate), request);
 }
 
-Result<Enrolment> Enrolments::enrol(workload::Candidate candidate, const Request& request) {
+Result<NewEnrolment> Enrolments::enrol(workload::Candidate candidate, const Request& request) {
   const auto id = registry_.draw_id();
   if (!id) return id.error();
   auto described = describe(*id, candidate.cgroup, Kind::enrolled, request);
   if (!described) return described.error();
   Enrolment enrolment{std::move(*described), false, {}};
   CALLGATE_TRY(bring_into_force(enrolment, std::move(candidate.network_namespace)));
-  log_info("workload_enrolled", {{"workload", enrolment.workload.name},
-                                 {"id", std::to_string(*id)},
-                                 {"cgroup", enrolment.workload.cgroup},
-                                 {"spiffe_id", enrolment.workload.spiffe_id},
-                                 {"mode", std::string(to_string(enrolment.workload.mode))}});
-  return enrolment;
+  const auto existing = settle_existing(enrolment.workload, request.reset_existing);
+  if (!existing) {
+    const auto undone = unenrol(*id);
+    if (!undone)
+      log_error("enrolment_not_undone", {{"id", std::to_string(*id)}, {"error", undone.error().message}});
+    return existing.error();
+  }
+  log_info("workload_enrolled",
+           {{"workload", enrolment.workload.name},
+            {"id", std::to_string(*id)},
+            {"cgroup", enrolment.workload.cgroup},
+            {"spiffe_id", enrolment.workload.spiffe_id},
+            {"mode", std::string(to_string(enrolment.workload.mode))},
+            {"existing", existing->reset ? "reset" : "kept"},
+            {"existing_connections", existing->count ? std::to_string(*existing->count) : "unknown"}});
+  return NewEnrolment{enrolment, *existing};
 }
 
 Result<workload::Process> Enrolments::check_asker(const Request& request, int pidfd) const {

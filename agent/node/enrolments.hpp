@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,17 @@ struct Enrolment {
   std::string problem;  // why not, or what is wrong although it is; empty: all is well
 };
 
+// What became of the connections that a workload had when it was enrolled.
+struct ExistingConnections {
+  bool reset = false;                  // else they were kept
+  std::optional<std::uint64_t> count;  // empty: they were kept, and could not be counted
+};
+
+struct NewEnrolment {
+  Enrolment enrolment;
+  ExistingConnections existing;
+};
+
 class Enrolments {
  public:
   struct Hooks {
@@ -68,9 +80,11 @@ class Enrolments {
     std::string spiffe_id;  // empty: made from the name
     uid_t owner = 0;
     pid_t asker = 0;
+    bool reset_existing = false;  // not for start_run, whose cgroup is empty
   };
-  [[nodiscard]] Result<Enrolment> enrol_cgroup(const std::string& path, const Request& request);
-  [[nodiscard]] Result<Enrolment> enrol_process(pid_t pid, const Request& request);
+  // On an error nothing is enrolled.
+  [[nodiscard]] Result<NewEnrolment> enrol_cgroup(const std::string& path, const Request& request);
+  [[nodiscard]] Result<NewEnrolment> enrol_process(pid_t pid, const Request& request);
   // Makes a cgroup, enrols it, and moves the asking process into it; `pidfd` proves which process that is. On
   // an error nothing is left and the process was not moved.
   [[nodiscard]] Result<Enrolment> start_run(const Request& request, int pidfd);
@@ -94,7 +108,9 @@ class Enrolments {
   [[nodiscard]] std::vector<std::string> strangers() const;
 
  private:
-  [[nodiscard]] Result<Enrolment> enrol(workload::Candidate candidate, const Request& request);
+  [[nodiscard]] Result<NewEnrolment> enrol(workload::Candidate candidate, const Request& request);
+  // Once the programs are attached, so that no connection is made after the look.
+  [[nodiscard]] Result<ExistingConnections> settle_existing(const workload::Workload& workload, bool reset);
   [[nodiscard]] Result<workload::Workload> describe(std::uint64_t id, const workload::Cgroup& cgroup,
                                                     workload::Kind kind, const Request& request) const;
   [[nodiscard]] Result<workload::Process> check_asker(const Request& request, int pidfd) const;

@@ -176,6 +176,16 @@ Result<MadeGate> Helper::make_gate(int network_namespace, bool v6, std::uint16_t
   return MadeGate{std::move(answer->descriptors.front()), answer->reply.port};
 }
 
+Result<Fd> Helper::make_diagnosis(int network_namespace) {
+  HelperRequest request;
+  request.task = HelperTask::diagnosis;
+  auto answer = ask(request, network_namespace);
+  if (!answer) return answer.error();
+  if (answer->descriptors.size() != 1)
+    return make_error("bad_reply", "the socket helper sent no sock_diag socket");
+  return std::move(answer->descriptors.front());
+}
+
 void Helper::make_sockets(int network_namespace, bool v6, std::uint32_t count, SocketsCallback callback) {
   HelperRequest request;
   request.task = HelperTask::sockets;

@@ -54,6 +54,9 @@ class Helper {
   [[nodiscard]] Result<MadeGate> make_gate(int network_namespace, bool v6, std::uint16_t first_port,
                                            std::uint16_t last_port);
 
+  // A sock_diag socket of the namespace: see kernel/existing_connections.hpp.
+  [[nodiscard]] Result<Fd> make_diagnosis(int network_namespace);
+
   // Calls back from the loop, always exactly once unless the helper object is destroyed.
   void make_sockets(int network_namespace, bool v6, std::uint32_t count, SocketsCallback callback);
 

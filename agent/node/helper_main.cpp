@@ -3,11 +3,13 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include "kernel/gate.hpp"
 #include "node/helper_protocol.hpp"
@@ -74,6 +76,16 @@ Result<void> make_sockets(const HelperRequest& request, std::vector<Fd>& sockets
   return {};
 }
 
+// Whoever waits on the socket for the kernel's answer must not wait for ever.
+Result<Fd> make_diagnosis_socket() {
+  Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  if (!socket) return system_error("make a sock_diag socket", errno);
+  const timeval patience{1, 0};
+  if (::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0)
+    return system_error("set the time-out of a sock_diag socket", errno);
+  return socket;
+}
+
 Result<void> carry_out(const HelperRequest& request, int network_namespace, Answer& answer) {
   if (::setns(network_namespace, CLONE_NEWNET) != 0)
     return system_error("enter the network namespace", errno);
@@ -93,6 +105,12 @@ Result<void> carry_out(const HelperRequest& request, int network_namespace, Answ
     }
     case HelperTask::sockets:
       return make_sockets(request, answer.descriptors);
+    case HelperTask::diagnosis: {
+      auto socket = make_diagnosis_socket();
+      if (!socket) return socket.error();
+      answer.descriptors.push_back(std::move(*socket));
+      return {};
+    }
   }
   return make_error("bad_request", "unknown task");
 }

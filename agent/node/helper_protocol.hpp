@@ -13,9 +13,10 @@
 namespace callgate::node {
 
 enum class HelperTask : std::uint32_t {
-  facts = 1,    // of the namespace
-  gate = 2,     // one listener; on a port of first_port..last_port
-  sockets = 3,  // `count` unconnected non-blocking TCP sockets
+  facts = 1,      // of the namespace
+  gate = 2,       // one listener; on a port of first_port..last_port
+  sockets = 3,    // `count` unconnected non-blocking TCP sockets
+  diagnosis = 4,  // one sock_diag socket, which sees the namespace's TCP sockets
 };
 
 // With one descriptor: the network namespace.

@@ -101,6 +101,12 @@ void Namespaces::close_gates(Namespace& place) {
   place.gates.clear();
 }
 
+Result<Fd> Namespaces::make_diagnosis(std::uint64_t cookie) {
+  const Namespace* const place = find(cookie);
+  if (place == nullptr) return make_error("not_found", "no workload uses this network namespace");
+  return helper_.make_diagnosis(place->handle.get());
+}
+
 void Namespaces::close_all() {
   for (auto& [cookie, place] : namespaces_)
     close_gates(place);

@@ -67,6 +67,9 @@ class Namespaces {
   [[nodiscard]] const std::map<std::uint64_t, Namespace>& all() const { return namespaces_; }
   [[nodiscard]] Result<NamespaceFacts> facts(int handle) { return helper_.facts(handle); }
 
+  // A sock_diag socket of a namespace in use. Errors: not_found, unavailable, system_error.
+  [[nodiscard]] Result<Fd> make_diagnosis(std::uint64_t cookie);
+
   // At the end: nobody is sent to any gate of this agent any more.
   void close_all();
 

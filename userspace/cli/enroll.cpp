@@ -13,6 +13,7 @@ struct Options {
   std::uint32_t pid = 0;
   std::string name;
   std::string identity;
+  std::string existing = "keep";
 };
 
 int enroll(const Context& context, const Options& options) {
@@ -26,6 +27,8 @@ int enroll(const Context& context, const Options& options) {
   }
   request.set_name(options.name);
   request.set_identity(options.identity);
+  request.set_existing(options.existing == "reset" ? v1::EXISTING_CONNECTIONS_RESET
+                                                   : v1::EXISTING_CONNECTIONS_KEEP);
   const auto reply = (*client)->enroll(request);
   if (!reply) return context.fail(reply.error());
   if (context.output.json) {
@@ -51,13 +54,22 @@ void add_enroll(CLI::App& app, Context& context) {
       ->type_name("NAME");
   command->add_option("--identity", options->identity, "SPIFFE ID (default: made from the name)")
       ->type_name("ID");
+  command
+      ->add_option("--existing", options->existing,
+                   "What becomes of its TCP connections: keep, or reset (default: keep)")
+      ->type_name("WHAT")
+      ->check(CLI::IsMember({"keep", "reset"}));
   command->footer(
       "All processes of the cgroup are enrolled, those that it will have included. Connections that exist "
       "already stay\n"
-      "as they are. The root cgroup, and cgroups that hold other services too, are refused (exit status 4).\n"
+      "direct and unrecorded until they end; with --existing reset they are reset, those of its clients too, "
+      "but for\n"
+      "those over loopback. The root cgroup, and cgroups that hold other services too, are refused (exit "
+      "status 4).\n"
       "\n"
       "Examples:\n"
       "  callgate enroll --cgroup /sys/fs/cgroup/system.slice/shop.service --name shop\n"
+      "  callgate enroll --cgroup /sys/fs/cgroup/system.slice/shop.service --existing reset\n"
       "  callgate enroll --pid \"$(systemctl show -P MainPID shop)\"");
   command->callback(
       [&context, options] { context.action = [&context, options] { return enroll(context, *options); }; });

@@ -35,6 +35,8 @@ Result<void> check(const v1::EnrollRequest& request) {
     return invalid("the request is too long");
   if (request.has_pid() && (request.pid() == 0 || request.pid() > 0x7fffffffU))
     return invalid("the pid is no process id");
+  if (!v1::ExistingConnections_IsValid(request.existing()))
+    return invalid("existing connections can be kept or reset");
   return request.name().empty() ? Result<void>() : check_name(request.name());
 }
 

@@ -24,7 +24,13 @@ Result<bool> take_answers(std::span<const std::uint8_t> datagram, const NetlinkA
     if (header.nlmsg_len < sizeof(header) || header.nlmsg_len > datagram.size())
       return make_error("system_error", "the kernel sent a malformed netlink message");
     const auto payload = datagram.subspan(sizeof(header), header.nlmsg_len - sizeof(header));
-    if (header.nlmsg_type == NLMSG_DONE) return true;
+    if (header.nlmsg_type == NLMSG_DONE) {
+      // A dump that broke off says so here: what came before is not all there is.
+      int error = 0;
+      if (payload.size() >= sizeof(error)) std::memcpy(&error, payload.data(), sizeof(error));
+      if (error < 0) return system_error("netlink dump", -error);
+      return true;
+    }
     if (header.nlmsg_type == NLMSG_ERROR) {
       nlmsgerr error{};
       if (payload.size() < sizeof(error.error))
@@ -68,11 +74,15 @@ void NetlinkRequest::append(const void* data, std::size_t size) {
 Result<void> netlink_ask(const NetlinkRequest& request, const NetlinkAnswer& answer) {
   const Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   if (!fd) return system_error("netlink socket", errno);
-  if (::send(fd.get(), request.bytes().data(), request.bytes().size(), 0) < 0)
+  return netlink_ask(fd.get(), request, answer);
+}
+
+Result<void> netlink_ask(int socket, const NetlinkRequest& request, const NetlinkAnswer& answer) {
+  if (::send(socket, request.bytes().data(), request.bytes().size(), 0) < 0)
     return system_error("send a netlink request", errno);
   std::vector<std::uint8_t> buffer(receive_size);
   while (true) {
-    const ssize_t size = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
+    const ssize_t size = ::recv(socket, buffer.data(), buffer.size(), 0);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return system_error("receive a netlink answer", errno);
     auto done = take_answers(std::span(buffer).first(static_cast<std::size_t>(size)), answer);

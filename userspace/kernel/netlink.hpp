@@ -1,4 +1,4 @@
-// Inside of the room: one request to the kernel's routing socket, and its answers.
+// Inside of the room: one request to a netlink socket of the kernel, and its answers.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,10 @@ using NetlinkAnswer = std::function<void(std::uint16_t type, std::span<const std
 
 // Sends a request in the calling thread's network namespace and hands every answer to `answer`. Error system.
 [[nodiscard]] Result<void> netlink_ask(const NetlinkRequest& request, const NetlinkAnswer& answer);
+// The same over a socket that is open already, in the namespace that it was made in. What it waits for is
+// bounded by the socket's SO_RCVTIMEO.
+[[nodiscard]] Result<void> netlink_ask(int socket, const NetlinkRequest& request,
+                                       const NetlinkAnswer& answer);
 
 // Calls `each` with the number and the value of every attribute in `attributes`; stops at a malformed one.
 void for_each_attribute(std::span<const std::uint8_t> attributes,

@@ -103,6 +103,7 @@ TEST_CASE("command lines without sense are usage errors") {
                                              {"enroll"},
                                              {"enroll", "--pid", "0"},
                                              {"enroll", "--pid", "1", "--cgroup", "/x"},
+                                             {"enroll", "--pid", "1", "--existing", "drop"},
                                              {"unenroll"},
                                              {"unenroll", ""},
                                              {"run"},
