@@ -2,23 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "base/log.hpp"
 #include "proxy/call_stages.hpp"
 #include "proxy/tls_offer.hpp"
 
 namespace callgate::proxy {
-namespace {
-
-// How long a target's proof counts, and after which time it is asked for again meanwhile.
-constexpr Nanoseconds proof_time = 300'000 * nanoseconds_per_millisecond;
-constexpr Nanoseconds proof_refresh_time = proof_time / 2;
-
-std::shared_ptr<const UpstreamBucket::Proof> proof_of(const UpstreamConnection& connection, Nanoseconds now) {
-  return std::make_shared<UpstreamBucket::Proof>(
-      UpstreamBucket::Proof{connection.stream->tls_facts(), connection.certificate_digest, now + proof_time});
-}
-
-}  // namespace
 
 TlsConversation::TlsConversation(Session& session, Nanoseconds since)
     : session_(session),
@@ -28,7 +15,7 @@ TlsConversation::TlsConversation(Session& session, Nanoseconds since)
       since_(since) {}
 
 void TlsConversation::step() {
-  if (refresh_) step_refresh();
+  const bool renewal_waits = prober_.renew();
   if (call_.ending()) {
     call_.finish();
     return;
@@ -62,6 +49,7 @@ void TlsConversation::step() {
       relay();
       break;
   }
+  if (renewal_waits && session_.waits_for() == Wait::none) session_.wait_for(Wait::sockets);
 }
 
 void TlsConversation::read_hello() {
@@ -161,70 +149,31 @@ void TlsConversation::prove() {
     refuse({503, bucket.error().code, bucket.error().message}, tls::Alert::internal_error);
     return;
   }
-  bucket_ = std::move(*bucket);
-  const Nanoseconds now = context_.clock.now();
-  if (bucket_->proof != nullptr && now < bucket_->proof->valid_until) {
-    proof_ = bucket_->proof;
-    if (proof_->valid_until - now < proof_time - proof_refresh_time) {
-      refresh_.emplace();
-      refresh_->start(context_, *session_.workload(), bucket_, session_.stream_user());
-    }
-    start_connecting();
-    return;
-  }
-  connector_.start(context_, *session_.workload(), bucket_, session_.stream_user());
+  prober_.start(context_, *session_.workload(), std::move(*bucket), session_.stream_user());
   phase_ = Phase::probing;
   probe();
 }
 
 void TlsConversation::probe() {
-  switch (connector_.step()) {
-    case Connector::Progress::waiting_for_socket:
+  switch (prober_.step()) {
+    case Prober::Progress::waiting_for_socket:
       session_.wait_for(Wait::sockets);
       [[fallthrough]];
-    case Connector::Progress::waiting:
-      set_deadline(connector_.deadline());
+    case Prober::Progress::waiting:
+      session_.set_deadline(prober_.deadline());
       return;
-    case Connector::Progress::ready: {
-      const auto connection = connector_.take();
-      proof_ = proof_of(*connection, context_.clock.now());
-      bucket_->proof = proof_;
-      connection->stream->end_output();
+    case Prober::Progress::proved:
       start_connecting();
       return;
-    }
-    case Connector::Progress::failed:
+    case Prober::Progress::failed:
       break;
   }
-  if (const UpstreamConnection* shown = connector_.failed_connection();
+  if (const UpstreamConnection* shown = prober_.failed_connection();
       shown != nullptr && shown->stream->is_tls()) {
     // What the target showed instead of a proof. Without space for it the refusal says enough.
     (void)context_.recorder.call_upstream(call_.id(), shown->facts());
   }
-  refuse(Failure(connector_.failure()), tls::Alert::handshake_failure);
-}
-
-void TlsConversation::step_refresh() {
-  switch (refresh_->step()) {
-    case Connector::Progress::waiting_for_socket:
-      session_.wait_for(Wait::sockets);
-      return;
-    case Connector::Progress::waiting:
-      return;
-    case Connector::Progress::ready: {
-      const auto connection = refresh_->take();
-      bucket_->proof = proof_of(*connection, context_.clock.now());
-      connection->stream->end_output();
-      break;
-    }
-    case Connector::Progress::failed:
-      log_warning(
-          "target_not_proved_again",
-          {{"host", host_}, {"code", refresh_->failure().code}, {"detail", refresh_->failure().detail}});
-      bucket_->proof = nullptr;
-      break;
-  }
-  refresh_.reset();
+  refuse(Failure(prober_.failure()), tls::Alert::handshake_failure);
 }
 
 void TlsConversation::start_connecting() {
@@ -262,9 +211,9 @@ UpstreamFacts TlsConversation::upstream_facts() const {
   UpstreamFacts facts = upstream_->facts();
   facts.tls = true;
   facts.probed = true;
-  if (proof_ != nullptr) {
-    facts.facts = &proof_->facts;
-    facts.certificate_digest = proof_->certificate_digest;
+  if (const UpstreamBucket::Proof* proof = prober_.proof(); proof != nullptr) {
+    facts.facts = &proof->facts;
+    facts.certificate_digest = proof->certificate_digest;
   }
   return facts;
 }
@@ -359,7 +308,8 @@ void TlsConversation::relay() {
 }
 
 void TlsConversation::set_deadline(Nanoseconds deadline) {
-  if (refresh_ && (deadline == 0 || refresh_->deadline() < deadline)) deadline = refresh_->deadline();
+  const Nanoseconds renewal = prober_.deadline();
+  if (renewal != 0 && (deadline == 0 || renewal < deadline)) deadline = renewal;
   session_.set_deadline(deadline);
 }
 
@@ -373,7 +323,7 @@ void TlsConversation::refuse(const Failure& failure, tls::Alert alert, record::O
 void TlsConversation::end(const Tunnel::Ending& ending) {
   tunnel_.reset();
   connector_.cancel();
-  refresh_.reset();
+  prober_.cancel();
   if (upstream_ != nullptr && ending.reset) upstream_->stream->reset_on_close();
   upstream_ = nullptr;
   call_.end(ending);
@@ -381,10 +331,7 @@ void TlsConversation::end(const Tunnel::Ending& ending) {
 
 void TlsConversation::expire() {
   const Nanoseconds now = context_.clock.now();
-  if (refresh_ && now >= refresh_->deadline()) {
-    bucket_->proof = nullptr;
-    refresh_.reset();
-  }
+  if (prober_.deadline() != 0 && now >= prober_.deadline()) prober_.expire();
   if (call_.ending()) {
     call_.give_up();
     return;
@@ -401,6 +348,9 @@ void TlsConversation::expire() {
       refuse({503, "recording_unavailable", "the ring of events stayed full"}, tls::Alert::internal_error);
       return;
     case Phase::probing:
+      if (prober_.deadline() == 0 || now < prober_.deadline()) break;
+      refuse(Failure(prober_.failure()), tls::Alert::handshake_failure);
+      return;
     case Phase::connecting:
       if (now < connector_.deadline()) break;
       connector_.expire();
@@ -433,7 +383,7 @@ void TlsConversation::policy_changed() {
 void TlsConversation::abandon(std::string_view code, std::string_view detail) {
   call_.interrupt(code, detail);
   tunnel_.reset();
-  refresh_.reset();
+  prober_.cancel();
   if (upstream_ != nullptr) upstream_->stream->reset_on_close();
   upstream_ = nullptr;
 }

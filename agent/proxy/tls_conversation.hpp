@@ -16,6 +16,7 @@
 #include "proxy/connector.hpp"
 #include "proxy/flow_call.hpp"
 #include "proxy/input.hpp"
+#include "proxy/prober.hpp"
 #include "proxy/session.hpp"
 #include "proxy/tunnel.hpp"
 
@@ -59,7 +60,6 @@ class TlsConversation final : public Conversation {
   void answer();
   void record_version();
   void relay();
-  void step_refresh();
 
   [[nodiscard]] policy::Decision ask(const policy::Engine& engine) const;
   [[nodiscard]] std::string denial(const policy::Decision& decision) const;
@@ -77,10 +77,8 @@ class TlsConversation final : public Conversation {
   policy::Decision decision_;
   tls::ClientHello hello_;
   std::string host_;
-  std::shared_ptr<UpstreamBucket> bucket_;  // of the probes
-  std::shared_ptr<const UpstreamBucket::Proof> proof_;
+  Prober prober_;
   Connector connector_;
-  std::optional<Connector> refresh_;  // a probe beside a call that relies on an older one
   std::unique_ptr<UpstreamConnection> upstream_;
   std::optional<Tunnel> tunnel_;
   Input answer_;
