@@ -39,6 +39,7 @@ v1::ProxyLimits proxy_limits(const config::Config& config) {
   limits.set_payload_bytes(config.record.payload_limit);
   limits.set_connections(config.limits.connections);
   limits.set_connections_per_workload(config.limits.connections_per_workload);
+  limits.set_proof_time(milliseconds(config.tls.proof));
   limits.set_detect_timeout(milliseconds(config.timeouts.detect));
   limits.set_head_timeout(milliseconds(config.timeouts.head));
   limits.set_idle_timeout(milliseconds(config.timeouts.idle));

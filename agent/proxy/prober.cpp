@@ -4,21 +4,13 @@
 #include "proxy/thread_context.hpp"
 
 namespace callgate::proxy {
-namespace {
-
-// How long a proof counts, and with how little of that left it is renewed.
-constexpr Nanoseconds proof_time = 300'000 * nanoseconds_per_millisecond;
-constexpr Nanoseconds renewal_time = proof_time / 2;
-
-}  // namespace
-
 void Prober::start(ThreadContext& context, const Workload& workload, std::shared_ptr<UpstreamBucket> bucket,
                    StreamUser& user) {
   context_ = &context;
   bucket_ = std::move(bucket);
   const Nanoseconds now = context.clock.now();
   if (bucket_->proof != nullptr && now < bucket_->proof->valid_until) proof_ = bucket_->proof;
-  if (proof_ != nullptr && proof_->valid_until - now > renewal_time) return;
+  if (proof_ != nullptr && proof_->valid_until - now > context.settings.proof_time / 2) return;
   connector_.start(context, workload, bucket_, user);
   busy_ = true;
 }
@@ -42,8 +34,9 @@ Prober::Progress Prober::step() {
 
 void Prober::keep(const UpstreamConnection& connection) {
   busy_ = false;
-  proof_ = std::make_shared<UpstreamBucket::Proof>(UpstreamBucket::Proof{
-      connection.stream->tls_facts(), connection.certificate_digest, context_->clock.now() + proof_time});
+  proof_ = std::make_shared<UpstreamBucket::Proof>(
+      UpstreamBucket::Proof{connection.stream->tls_facts(), connection.certificate_digest,
+                            context_->clock.now() + context_->settings.proof_time});
   bucket_->proof = proof_;
   connection.stream->end_output();
 }

@@ -23,6 +23,7 @@ Result<Settings> make_settings(const v1::ProxyLimits& limits) {
     Nanoseconds Settings::*member;
   };
   const Time times[] = {
+      {"proof_time", limits.proof_time(), &Settings::proof_time},
       {"detect_timeout", limits.detect_timeout(), &Settings::detect_timeout},
       {"head_timeout", limits.head_timeout(), &Settings::head_timeout},
       {"idle_timeout", limits.idle_timeout(), &Settings::idle_timeout},

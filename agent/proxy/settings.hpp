@@ -27,6 +27,7 @@ struct Settings {
   std::uint32_t connections = 0;
   std::uint32_t connections_per_workload = 0;
   std::uint32_t pool_idle = 0;
+  Nanoseconds proof_time = 0;
   Nanoseconds detect_timeout = 0;
   Nanoseconds head_timeout = 0;
   Nanoseconds idle_timeout = 0;

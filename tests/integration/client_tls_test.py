@@ -1,6 +1,8 @@
 """Clients that speak TLS themselves: `tls:connect`, decided by name, to targets that prove themselves to a probe."""
 import os
 import secrets
+import subprocess
+import time
 
 from case import BedCase, main
 
@@ -12,6 +14,7 @@ spec:
   callers: [{workload: client}]
   targets:
     - {host: api.internal, port: 9443}
+    - {host: changing.internal, port: 9460}
     - {host: secret.internal, port: 9443}
     - {host: own-certificate.internal, port: 9450}
     - {host: mutual.internal, port: 9451, upstream: {tls: mutual}}
@@ -40,6 +43,7 @@ with socket.create_connection((sys.argv[3], int(sys.argv[4])), 20) as s:
 
 class ClientTls(BedCase):
     policies = {"own-tls.yaml": POLICY}
+    settings = "  proof: 2s\n"
 
     @classmethod
     def setUpClass(cls):
@@ -123,9 +127,43 @@ class ClientTls(BedCase):
                                 f"{self.root} https://api.internal:9443/; done"], name="client")
         self.assertEqual(answer.stdout.count("TLSv1.3"), 10, answer.stderr)
         more = accepted() - before
-        # Each of the proxy's threads asks for itself.
+        # Each of the proxy's threads asks for itself, and again when a proof grows old; but not for every connection.
         self.assertGreater(more, 10)
-        self.assertLessEqual(more, 10 + os.cpu_count())
+        self.assertLess(more, 20)
+
+    def test_a_proof_is_renewed_beside_calls_and_ends_with_a_target_that_cannot_renew_it(self):
+        def server(name, **more):
+            certificate, key = self.bed.certificates.issue(name, names=["changing.internal"], **more)
+            return self.bed.nginx(self.target, [f"listen 9460 ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.3; "
+                                                "location / { return 200 hello; }"], [9460], name=name)
+
+        good = server("good")
+        names = {**self.names, "changing.internal": self.target.address}
+        # One workload that calls all the time, and says how each call ended; it does not verify for itself.
+        loop = self.agent.spawn(self.client, ["sh", "-c", "while sleep 0.1; do curl -sS -k -o /dev/null --max-time 5 "
+                                              "https://changing.internal:9460/ 2>/dev/null; echo $?; done"],
+                                name="client", hosts=names)
+        try:
+            ends = (int(line) for line in loop.stdout)
+            since = time.monotonic()
+            for status in ends:  # longer than two proofs last
+                self.assertEqual(status, 0)
+                if time.monotonic() - since > 5:
+                    break
+            good.close()
+            server("bad", untrusted=True)
+            # 35: the handshake failed. What was proved a moment ago may still be called until then.
+            deadline = time.monotonic() + 20
+            refused = 0
+            for status in ends:
+                refused = refused + 1 if status == 35 else 0
+                if refused == 5:
+                    break
+                self.assertLess(time.monotonic(), deadline, "a target that cannot prove itself any more is still called")
+        finally:
+            loop.kill()
+            loop.communicate()
+        self.assertIn("tls_untrusted", {call["error_code"] for session in self.sessions()["sessions"] for call in session["records"]})
 
     def test_a_certificate_of_the_clients_own_passes(self):
         certificate, key = self.bed.certificates.issue("client-own", names=["me.internal"])

@@ -110,6 +110,7 @@ struct Record {
 
 struct Tls {
   std::string system_roots = "/etc/ssl/certs/ca-certificates.crt";  // PEM
+  std::chrono::milliseconds proof = std::chrono::minutes(5);  // of targets whose callers speak TLS themselves
 };
 
 struct Config {

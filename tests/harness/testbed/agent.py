@@ -20,7 +20,7 @@ def cgroup2_mount():
 
 
 class Agent:
-    """callgated in the node's namespace. `settings` are YAML lines that are added to its configuration."""
+    """callgated in the node's namespace. `settings` are YAML lines that are added to its configuration, behind `tls:`."""
 
     def __init__(self, bed, name, settings="", policies=None, node=None):
         self.bed = bed

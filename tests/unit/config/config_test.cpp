@@ -71,7 +71,7 @@ limits: {head: 8KiB, fields: 10, request_body: 0, response_body: 2GiB, connectio
 timeouts: {detect: 12ms, head: 11ms, idle: 2h, body: 1s, connect: 2s, response: 3s, stream: 4s, record: 5s, drain: 6s, pool_idle: 7s}
 rings: {size: 64KiB}
 record: {payload_limit: 0, segment_size: 1MiB, sync_interval: 1ms}
-tls: {system_roots: /a/roots.pem}
+tls: {system_roots: /a/roots.pem, proof: 8s}
 log: {level: debug}
 )");
   INFO(all_findings(loaded));
@@ -124,6 +124,7 @@ log: {level: debug}
   CHECK(c.record.segment_size == 1U << 20U);
   CHECK(c.record.sync_interval == 1ms);
   CHECK(c.tls.system_roots == "/a/roots.pem");
+  CHECK(c.tls.proof == 8s);
   CHECK(c.log_level == LogLevel::debug);
 }
 

@@ -36,6 +36,7 @@ v1::ProxyLimits NodeOptions::generous_limits() {
   limits.set_payload_bytes(1U << 20U);
   limits.set_connections(1000);
   limits.set_connections_per_workload(1000);
+  limits.set_proof_time(300'000);
   limits.set_detect_timeout(20);
   limits.set_head_timeout(30'000);
   limits.set_idle_timeout(30'000);
