@@ -17,6 +17,7 @@
 #include "kernel/cgroup.hpp"
 #include "kernel/programs.hpp"
 #include "node/agent_cgroups.hpp"
+#include "node/call_log.hpp"
 #include "node/control_backend.hpp"
 #include "node/enrolments.hpp"
 #include "node/heart.hpp"
@@ -247,6 +248,7 @@ class Node {
         supervisor_->end_proxy(owner.generation, "its ring is corrupt: " + message);
       });
     };
+    options.on_record = [this](const v1::Record& record) { call_log_.note(record, monotonic_ns()); };
     auto recorder = record::Recorder::start(std::move(options), known_);
     if (!recorder) return recorder.error();
     recorder_ = std::move(*recorder);
@@ -348,6 +350,7 @@ class Node {
   std::optional<Helper> helper_;
   std::optional<kernel::Programs> programs_;
   std::optional<workload::Registry> registry_;
+  CallLog call_log_{config_.log_calls};  // of the recorder's thread
   std::unique_ptr<record::Recorder> recorder_;
   std::optional<Supervisor> supervisor_;
   std::optional<Namespaces> namespaces_;

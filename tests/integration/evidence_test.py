@@ -47,6 +47,17 @@ for i in range(7):
         self.python(script)
         wait_until(lambda: self.sessions()["sessions"][0]["calls"] == 7, "a session with seven calls")
 
+    def test_each_call_has_a_line_in_the_agents_log(self):
+        mark = secrets.token_hex(8)
+        self.curl(f"/log-{mark}?q=%0ahidden")
+
+        def line():
+            return next((text for text in self.agent.log().splitlines() if f"/log-{mark}" in text), "")
+
+        wait_until(line, "the line of the call")
+        for part in (" info ", "workload=client", "decision=allow", "outcome=completed", "status=200"):
+            self.assertIn(part, line())
+
     def test_sessions_tail_follows(self):
         import os
         import subprocess

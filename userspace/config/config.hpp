@@ -121,6 +121,7 @@ struct Config {
   std::string policies_dir = "/etc/callgate/policies";
   Mode default_mode = Mode::observe;  // of workloads that no policy selects
   LogLevel log_level = LogLevel::info;
+  std::uint32_t log_calls = 20;  // lines a second about calls of one workload
   Control control{.socket = "/run/callgate/control.sock", .group = {}, .admins = {}};
   Run run;
   std::vector<IdentityGrant> identities;

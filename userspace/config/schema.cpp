@@ -336,7 +336,8 @@ std::vector<Section> schema(Config& config, Places& places) {
        {{"level", choice<LogLevel>(config.log_level, {{"debug", LogLevel::debug},
                                                       {"info", LogLevel::info},
                                                       {"warning", LogLevel::warning},
-                                                      {"error", LogLevel::error}})}}},
+                                                      {"error", LogLevel::error}})},
+        {"calls", number(config.log_calls, 0, 100'000)}}},
   };
 }
 

@@ -38,6 +38,24 @@ class Pipeline::Annotations final : public SessionSource {
   v1::JournalAnnotations all_;
 };
 
+// The store, and whoever wants to hear of new records.
+class Pipeline::Announcer final : public RecordSink {
+ public:
+  explicit Announcer(Pipeline& pipeline) : pipeline_(pipeline) {}
+
+  std::uint64_t add_payload(const PayloadFrame& frame, Bytes bytes) override {
+    return pipeline_.store_->add_payload(frame, bytes);
+  }
+  void add_record(const RecordPosition& position, const Id& session, const Id& call,
+                  const v1::Record& record) override {
+    pipeline_.store_->add_record(position, session, call, record);
+    if (pipeline_.on_record_) pipeline_.on_record_(record);
+  }
+
+ private:
+  Pipeline& pipeline_;
+};
+
 // Runs the journal through the builder again. Records that the store has are not made twice, nor is their
 // payload.
 class Pipeline::Replay final : public JournalReader, public SessionSource, public RecordSink {
@@ -114,9 +132,13 @@ class Pipeline::Replay final : public JournalReader, public SessionSource, publi
   std::uint64_t last_batch_ = 0;
 };
 
-Pipeline::Pipeline(Journal journal, std::unique_ptr<FileStore> store, const BuilderLimits& limits,
+Pipeline::Pipeline(Journal journal, std::unique_ptr<FileStore> store, PipelineOptions options,
                    WorkloadDirectory& directory)
-    : journal_(std::move(journal)), store_(std::move(store)), builder_(limits), directory_(directory) {}
+    : journal_(std::move(journal)),
+      store_(std::move(store)),
+      builder_(options.limits),
+      directory_(directory),
+      on_record_(std::move(options.on_record)) {}
 
 Pipeline::~Pipeline() = default;
 
@@ -126,7 +148,7 @@ Result<std::unique_ptr<Pipeline>> Pipeline::open(PipelineOptions options, Worklo
   auto journal = Journal::open(std::move(options.journal));
   if (!journal) return journal.error();
   std::unique_ptr<Pipeline> pipeline(
-      new Pipeline(std::move(*journal), std::move(*store), options.limits, directory));
+      new Pipeline(std::move(*journal), std::move(*store), std::move(options), directory));
   Replay replay(*pipeline);
   CALLGATE_TRY(pipeline->journal_.replay(replay));
   pipeline->last_batch_ = replay.last_batch();
@@ -143,7 +165,8 @@ std::optional<Error> Pipeline::take(RingOwner owner, Bytes events, std::uint64_t
   batch.number = ++last_batch_;
   batch.ring = owner;
   batch.ring_position = position;
-  auto applied = builder_.apply(owner, events, batch.number, annotations, *store_);
+  Announcer announcer(*this);
+  auto applied = builder_.apply(owner, events, batch.number, annotations, announcer);
   builder_.set_ring_position(owner, position);
   batch.events = events.first(applied.bytes);
   pending_->notes = annotations.serialized();
@@ -158,7 +181,8 @@ void Pipeline::end_ring(RingOwner owner, const Error& reason) {
   batch.ring = owner;
   batch.time_ns = wall_ns();
   pending_->notes = reason.code + '\0' + reason.message;
-  builder_.end_ring(owner, batch.number, batch.time_ns, reason, *store_);
+  Announcer announcer(*this);
+  builder_.end_ring(owner, batch.number, batch.time_ns, reason, announcer);
 }
 
 Result<void> Pipeline::commit() {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@ struct PipelineOptions {
   JournalOptions journal;
   FileStoreOptions store;
   BuilderLimits limits;
+  std::function<void(const v1::Record&)> on_record;  // each record once, when it is made
 };
 
 // A batch between take() or end_ring() and the end of commit().
@@ -67,7 +69,8 @@ class Pipeline {
  private:
   class Replay;
   class Annotations;
-  Pipeline(Journal journal, std::unique_ptr<FileStore> store, const BuilderLimits& limits,
+  class Announcer;
+  Pipeline(Journal journal, std::unique_ptr<FileStore> store, PipelineOptions options,
            WorkloadDirectory& directory);
   void compact_when_full();
 
@@ -76,6 +79,7 @@ class Pipeline {
   RecordBuilder builder_;
   WorkloadDirectory& directory_;
   std::optional<PendingBatch> pending_;
+  std::function<void(const v1::Record&)> on_record_;
   std::uint64_t last_batch_ = 0;
   std::uint64_t compact_at_ = 0;  // bytes of the journal at which to try again
 };

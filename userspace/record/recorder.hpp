@@ -35,6 +35,9 @@ struct RecorderOptions {
   // A ring came to its end, on the recorder's thread: without an error where its writer is gone, with one
   // where it wrote nonsense and must be ended. May call back into nothing of the recorder.
   std::function<void(RingOwner, const std::optional<Error>&)> on_ring_ended;
+  // A call or flow has its record, on the recorder's thread; not for what the journal holds at the start. May
+  // call back into nothing of the recorder.
+  std::function<void(const v1::Record&)> on_record;
 };
 
 struct RecorderStatus {

@@ -40,6 +40,7 @@ Result<std::unique_ptr<Recorder::Worker>> Recorder::Worker::open(RecorderOptions
   pipeline_options.store.directory = options.state_directory + "/store";
   pipeline_options.store.limit = options.store_limit;
   pipeline_options.limits = options.limits;
+  pipeline_options.on_record = options.on_record;
   auto pipeline = Pipeline::open(std::move(pipeline_options), directory);
   if (!pipeline) return pipeline.error();
   std::unique_ptr<Worker> worker(new Worker(std::move(options), std::move(*pipeline)));

@@ -72,7 +72,7 @@ timeouts: {detect: 12ms, head: 11ms, idle: 2h, body: 1s, connect: 2s, response: 
 rings: {size: 64KiB}
 record: {payload_limit: 0, segment_size: 1MiB, sync_interval: 1ms}
 tls: {system_roots: /a/roots.pem, proof: 8s}
-log: {level: debug}
+log: {level: debug, calls: 7}
 )");
   INFO(all_findings(loaded));
   REQUIRE(loaded.findings.empty());
@@ -125,6 +125,7 @@ log: {level: debug}
   CHECK(c.record.sync_interval == 1ms);
   CHECK(c.tls.system_roots == "/a/roots.pem");
   CHECK(c.tls.proof == 8s);
+  CHECK(c.log_calls == 7);
   CHECK(c.log_level == LogLevel::debug);
 }
 

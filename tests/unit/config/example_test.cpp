@@ -47,7 +47,7 @@ auto fields(const config::Config& c) {
                c.timeouts.response, c.timeouts.stream, c.timeouts.record, c.timeouts.drain,
                c.timeouts.pool_idle),
       std::tie(c.rings.size, c.record.payload_limit, c.record.segment_size, c.record.sync_interval,
-               c.tls.system_roots, c.tls.proof));
+               c.tls.system_roots, c.tls.proof, c.log_calls));
 }
 
 std::string all_findings(const config::Loaded& loaded) {
