@@ -121,7 +121,7 @@ void TlsConversation::record_offer() {
 }
 
 std::string TlsConversation::denial(const policy::Decision& decision) const {
-  const std::string text =
+  std::string text =
       denial_text(decision, fmt::format("tls:connect {} (port {})", host_, session_.flow().destination.port));
   if (!decision.rule.empty()) return text;
   return text + "; the caller speaks TLS itself, so that no rule for its requests can match";
