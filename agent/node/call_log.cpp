@@ -7,6 +7,7 @@
 #include "base/bytes.hpp"
 #include "base/log.hpp"
 #include "callgate/v1/record.pb.h"
+#include "record/outcome_name.hpp"
 
 namespace callgate::node {
 namespace {
@@ -15,25 +16,6 @@ namespace {
 constexpr std::size_t most_workloads = 1024;
 // Lines that may come at once after a silence, in seconds of the allowance.
 constexpr std::uint64_t burst_seconds = 5;
-
-std::string outcome_name(v1::Outcome outcome) {
-  switch (outcome) {
-    case v1::OUTCOME_COMPLETED:
-      return "completed";
-    case v1::OUTCOME_DENIED:
-      return "denied";
-    case v1::OUTCOME_REFUSED:
-      return "refused";
-    case v1::OUTCOME_FAILED:
-      return "failed";
-    case v1::OUTCOME_CALLER_ABORTED:
-      return "caller_aborted";
-    case v1::OUTCOME_INTERRUPTED:
-      return "interrupted";
-    default:
-      return "unknown";
-  }
-}
 
 std::string decision_name(const v1::Decision& decision) {
   if (decision.verdict() == v1::VERDICT_UNSPECIFIED) return "none";
@@ -55,20 +37,20 @@ CallLog::Share& CallLog::share_of(const std::string& workload) {
       .first->second;
 }
 
-std::optional<CallLog::Line> CallLog::line(const v1::Record& record, std::uint64_t now_ns) {
+std::optional<CallLog::Line> CallLog::line(const v1::Record& call, std::uint64_t now_ns) {
   if (per_second_ == 0) return std::nullopt;
-  Share& share = share_of(record.workload().name());
+  Share& share = share_of(call.workload().name());
   if (!share.bucket.take(1, now_ns)) {
     ++share.left_out;
     return std::nullopt;
   }
   Line line;
-  line.function = record.kind() == v1::Record::KIND_FLOW ? "none" : record.function();
-  if (!record.target().host().empty())
-    line.target = fmt::format("{}:{}", record.target().host(), record.target().port());
-  line.decision = decision_name(record.decision());
-  line.rule = joined(record.decision().policy(), record.decision().rule());
-  line.outcome = outcome_name(record.outcome());
+  line.function = call.kind() == v1::Record::KIND_FLOW ? "none" : call.function();
+  if (!call.target().host().empty())
+    line.target = fmt::format("{}:{}", call.target().host(), call.target().port());
+  line.decision = decision_name(call.decision());
+  line.rule = joined(call.decision().policy(), call.decision().rule());
+  line.outcome = record::outcome_name(call.outcome());
   line.left_out = std::exchange(share.left_out, 0);
   return line;
 }

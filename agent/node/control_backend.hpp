@@ -24,6 +24,7 @@ class Enrolments;
 class Helper;
 class Identities;
 class KnownWorkloads;
+class Metrics;
 class Namespaces;
 class Policies;
 class Supervisor;
@@ -41,6 +42,7 @@ struct AgentParts {
   Helper& helper;
   record::Recorder& recorder;
   KnownWorkloads& known;
+  const Metrics& metrics;
   std::uint32_t generation = 0;
   std::uint64_t started_ns = 0;  // CLOCK_REALTIME
 };
@@ -50,6 +52,7 @@ class ControlBackend final : public control::Backend {
   ControlBackend(MainCalls& main, AgentParts parts) : main_(main), parts_(parts) {}
 
   Result<v1::StatusReply> status(const control::Peer& peer) override;
+  Result<v1::MetricsReply> metrics(const control::Peer& peer) override;
   Result<v1::ListWorkloadsReply> list_workloads(const control::Peer& peer) override;
   Result<v1::EnrollReply> enroll(const control::Peer& peer, const v1::EnrollRequest& request) override;
   Result<v1::UnenrollReply> unenroll(const control::Peer& peer, const v1::UnenrollRequest& request) override;

@@ -10,6 +10,7 @@
 #include "node/control_backend.hpp"
 #include "node/enrolments.hpp"
 #include "node/identities.hpp"
+#include "node/metrics.hpp"
 #include "node/policies.hpp"
 #include "node/supervisor.hpp"
 #include "record/recorder.hpp"
@@ -45,6 +46,14 @@ Result<v1::StatusReply> ControlBackend::status(const control::Peer&) {
         ring_used(parts_.config.run_dir + "/rings", {agent->proxy_generation, thread.thread()}));
   }
   return std::move(reply);
+}
+
+Result<v1::MetricsReply> ControlBackend::metrics(const control::Peer& peer) {
+  const auto now = status(peer);
+  if (!now) return now.error();
+  v1::MetricsReply reply;
+  reply.set_text(parts_.metrics.text(*now));
+  return reply;
 }
 
 ControlBackend::AgentStatus ControlBackend::make_status() const {

@@ -25,6 +25,7 @@
 #include "node/identities.hpp"
 #include "node/instance.hpp"
 #include "node/known_workloads.hpp"
+#include "node/metrics.hpp"
 #include "node/namespaces.hpp"
 #include "node/policies.hpp"
 #include "node/settings.hpp"
@@ -248,7 +249,10 @@ class Node {
         supervisor_->end_proxy(owner.generation, "its ring is corrupt: " + message);
       });
     };
-    options.on_record = [this](const v1::Record& record) { call_log_.note(record, monotonic_ns()); };
+    options.on_record = [this](const v1::Record& record) {
+      metrics_.note(record);
+      call_log_.note(record, monotonic_ns());
+    };
     auto recorder = record::Recorder::start(std::move(options), known_);
     if (!recorder) return recorder.error();
     recorder_ = std::move(*recorder);
@@ -299,9 +303,9 @@ class Node {
     }
     for (const std::string& name : unknown)
       log_warning("unknown_user", {{"user", name}});
-    backend_.emplace(calls_,
-                     AgentParts{config_, *programs_, *enrolments_, *namespaces_, *identities_, *policies_,
-                                *supervisor_, *helper_, *recorder_, known_, generation_, started_ns_});
+    backend_.emplace(
+        calls_, AgentParts{config_, *programs_, *enrolments_, *namespaces_, *identities_, *policies_,
+                           *supervisor_, *helper_, *recorder_, known_, metrics_, generation_, started_ns_});
     auto server = control::Server::start(std::move(options), *backend_);
     if (!server) return server.error();
     server_ = std::move(*server);
@@ -350,6 +354,7 @@ class Node {
   std::optional<Helper> helper_;
   std::optional<kernel::Programs> programs_;
   std::optional<workload::Registry> registry_;
+  Metrics metrics_;
   CallLog call_log_{config_.log_calls};  // of the recorder's thread
   std::unique_ptr<record::Recorder> recorder_;
   std::optional<Supervisor> supervisor_;

@@ -50,6 +50,7 @@ void add_sessions_tail(CLI::App& sessions, Context& context);
 void add_policy(CLI::App& app, Context& context);    // check
 void add_config(CLI::App& app, Context& context);    // check
 void add_identity(CLI::App& app, Context& context);  // show, bundle
+void add_metrics(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context);
 void add_man(CLI::App& app, Context& context);
 

@@ -23,6 +23,7 @@ class Client {
   virtual ~Client() = default;
 
   [[nodiscard]] virtual Result<v1::StatusReply> status() = 0;
+  [[nodiscard]] virtual Result<v1::MetricsReply> metrics() = 0;
   [[nodiscard]] virtual Result<v1::ListWorkloadsReply> list_workloads() = 0;
   [[nodiscard]] virtual Result<v1::EnrollReply> enroll(const v1::EnrollRequest&) = 0;
   [[nodiscard]] virtual Result<v1::UnenrollReply> unenroll(const v1::UnenrollRequest&) = 0;

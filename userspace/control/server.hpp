@@ -59,6 +59,7 @@ class Backend {
   virtual ~Backend() = default;
 
   [[nodiscard]] virtual Result<v1::StatusReply> status(const Peer&) = 0;
+  [[nodiscard]] virtual Result<v1::MetricsReply> metrics(const Peer&) = 0;
   [[nodiscard]] virtual Result<v1::ListWorkloadsReply> list_workloads(const Peer&) = 0;
   [[nodiscard]] virtual Result<v1::EnrollReply> enroll(const Peer&, const v1::EnrollRequest&) = 0;
   [[nodiscard]] virtual Result<v1::UnenrollReply> unenroll(const Peer&, const v1::UnenrollRequest&) = 0;

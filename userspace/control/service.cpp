@@ -161,6 +161,13 @@ grpc::Status Service::Status(grpc::ServerContext* context, const v1::StatusReque
       [&](const Peer& peer) { return backend_.status(peer); });
 }
 
+grpc::Status Service::Metrics(grpc::ServerContext* context, const v1::MetricsRequest*,
+                              v1::MetricsReply* reply) {
+  return answer(
+      *context, reply, [&](const Peer& peer) { return access_.may_see_own(peer.uid, "see the metrics"); },
+      [&](const Peer& peer) { return backend_.metrics(peer); });
+}
+
 grpc::Status Service::ListWorkloads(grpc::ServerContext* context, const v1::ListWorkloadsRequest*,
                                     v1::ListWorkloadsReply* reply) {
   return answer(

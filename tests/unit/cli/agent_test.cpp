@@ -46,6 +46,11 @@ class FakeAgent : public control::test::FakeBackend {
     if (request.name() == "forbidden") return make_error("denied", "not you");
     return FakeBackend::start_run(peer, request);
   }
+  Result<v1::MetricsReply> metrics(const control::Peer&) override {
+    v1::MetricsReply reply;
+    reply.set_text("callgate_workloads 3\n");
+    return reply;
+  }
   Result<v1::DoctorReply> doctor(const control::Peer&) override {
     v1::DoctorReply reply;
     auto& finding = *reply.add_findings();

@@ -56,6 +56,7 @@ const std::vector<std::vector<std::string>> commands{
     {"workloads"},
     {"status"},
     {"doctor"},
+    {"metrics"},
     {"sessions", "list"},
     {"sessions", "show"},
     {"sessions", "tail"},

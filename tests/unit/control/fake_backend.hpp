@@ -38,6 +38,7 @@ class FakeBackend : public Backend {
     reply.mutable_workload()->set_owner_uid(peer.uid);
     return reply;
   }
+  Result<v1::MetricsReply> metrics(const Peer&) override { return v1::MetricsReply(); }
   Result<v1::DoctorReply> doctor(const Peer&) override { return v1::DoctorReply(); }
   Result<v1::ListSessionsReply> list_sessions(const Peer&, const v1::ListSessionsRequest& request) override {
     v1::ListSessionsReply reply;

@@ -128,6 +128,7 @@ TEST_CASE("client-runner", "[.]") {
   CHECK(code_of(client->start_run(run_as(other))) == "identity_not_granted");
   CHECK(client->start_run(run_as(""))->workload().owner_uid() == ::getuid());
   CHECK(code_of(client->list_workloads()) == "ok");
+  CHECK(code_of(client->metrics()) == "ok");
   CHECK(code_of(client->doctor()) == "denied");
 }
 
@@ -139,6 +140,7 @@ TEST_CASE("client-stranger", "[.]") {
   CHECK(refused.error().message.find("`run.users`") != std::string::npos);
   CHECK(code_of(client->start_run(run_as(pay))) == "denied");
   CHECK(code_of(client->status()) == "denied");
+  CHECK(code_of(client->metrics()) == "denied");
   CHECK(code_of(client->list_workloads()) == "denied");
   CHECK(code_of(client->enroll(enroll_first())) == "denied");
   CHECK(code_of(client->doctor()) == "denied");
