@@ -125,10 +125,12 @@ std::string Metrics::text(const v1::StatusReply& status) const {
     gauge("callgate_ring_size_bytes", "Size of a thread's ring.", static_cast<double>(thread.ring_size()),
           labels);
   }
+  // No counter: what a workload that is gone had counted is gone with it.
   for (const auto& event : status.kernel_counters()) {
-    counter("callgate_kernel_events_total",
-            "What the kernel programs counted, by kind: drops of the guards among them.",
-            static_cast<double>(event.value()), {{"event", event.name()}});
+    gauge("callgate_kernel_events",
+          "What the kernel programs counted for the gates and the workloads of now, by kind: drops of the "
+          "guards among them.",
+          static_cast<double>(event.value()), {{"event", event.name()}});
   }
   std::vector<prometheus::MetricFamily> families = state_->registry.Collect();
   for (auto& family : now.Collect())
