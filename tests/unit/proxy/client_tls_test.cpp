@@ -170,6 +170,26 @@ TEST_CASE("a target that chooses too old a version is cut off before the caller 
   CHECK(call.tls_version == "TLSv1.2");
 }
 
+TEST_CASE("a target's warning before its ServerHello does not hide the version that it chose") {
+  const bool allowed = GENERATE(false, true);
+  Bed bed({}, policy(allowed ? "{tls: unverified, min_version: \"1.2\"}" : "{tls: unverified}"));
+  Peer caller = bed.call();
+  const std::string first = hello();
+  caller.send(first);
+  Peer target = bed.target.accept();
+  target.read_exactly(first.size());
+  const std::string answer = "\x15\x03\x03\x00\x02\x01\x70"s + server_hello("\x03\x03");
+  target.send(answer);
+  if (allowed) {
+    CHECK(caller.read_exactly(answer.size()) == answer);
+    return;
+  }
+  CHECK(caller.read_to_end() == protocol_version);
+  const RecordedCall call = bed.only_call();
+  CHECK(call.code == "tls_version_too_low");
+  CHECK(call.tls_version == "TLSv1.2");
+}
+
 TEST_CASE("an alert of the target's reaches the caller as it is") {
   Bed bed({}, policy("{tls: unverified}"));
   Peer caller = bed.call();

@@ -165,6 +165,7 @@ TEST_CASE("a server's hello tells the version that was chosen") {
   CHECK(read_server_hello(server("", 0x0301)).hello->version == 0x0301);
   CHECK(read_server_hello(alert_record(Alert::access_denied)).hello->version == 0);
   CHECK(read_server_hello(std::string("\x15\x02\x00\x00\x02", 5)).problem.has_value());
+  CHECK(read_server_hello(alert_record(Alert::access_denied).substr(0, 6)).needed == 7);
   CHECK(read_server_hello("220 welcome").problem->code == "bad_server_hello");
   CHECK(read_server_hello(server(extension(43, "\x03"))).problem.has_value());
   const std::string bytes = server(extension(43, "\x03\x04"));
@@ -173,6 +174,36 @@ TEST_CASE("a server's hello tells the version that was chosen") {
     CHECK_FALSE(read.problem.has_value());
     CHECK_FALSE(read.hello.has_value());
     CHECK(read.needed > size);
+  }
+}
+
+TEST_CASE("warnings before a server's hello hide nothing of it") {
+  const std::string hello =
+      records(number(2, 1) + block(number(0x0303, 2) + std::string(32, 'r') + block("session", 1) +
+                                       "\x13\x01" + std::string(1, '\0'),
+                                   3));
+  const std::string warning("\x15\x03\x03\x00\x02\x01\x70", 7);
+  std::string warnings;
+  for (int count = 0; count <= 5; ++count) {
+    const std::string bytes = warnings + hello;
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+      const auto read = read_server_hello(std::string_view(bytes).substr(0, size));
+      CHECK_FALSE(read.problem.has_value());
+      CHECK_FALSE(read.hello.has_value());
+      REQUIRE(read.needed > size);
+      REQUIRE(read.needed <= bytes.size());
+    }
+    REQUIRE(read_server_hello(bytes).hello.has_value());
+    CHECK(read_server_hello(bytes).hello->version == version_1_2);
+    CHECK(read_server_hello(warnings + alert_record(Alert::access_denied)).hello->version == 0);
+    warnings += warning;
+  }
+  CHECK(read_server_hello(warnings + hello).problem->code == "bad_server_hello");      // six are too many
+  for (const std::string& alert : {std::string("\x15\x03\x03\x00\x02\x03\x70", 7),     // no level
+                                   std::string("\x15\x03\x03\x00\x00", 5),             // empty
+                                   std::string("\x15\x03\x03\x00\x01\x01", 6),         // a part of one
+                                   std::string("\x15\x03\x03\x00\x04\x01\x70", 7)}) {  // two in one
+    CHECK(read_server_hello(alert + hello).problem.has_value());
   }
 }
 

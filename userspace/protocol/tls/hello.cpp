@@ -96,6 +96,48 @@ Message read_message(std::string_view bytes, std::uint8_t type, const Problem& f
   return message;
 }
 
+// The alerts that a server's answer begins with.
+struct Alerts {
+  std::size_t warnings = 0;  // bytes of them; what comes behind them is still to be read
+  std::size_t needed = 0;    // the last one is not complete
+  bool fatal = false;
+  bool sound = true;
+};
+
+// A server may warn, say that it does not know the name (RFC 6066 section 3), and still go on: only a fatal
+// alert stands in a ServerHello's place.
+Alerts read_alerts(std::string_view bytes) {
+  constexpr std::size_t most_warnings = 5;  // as many as OpenSSL bears in a row
+  constexpr std::size_t alert_size = 2;
+  constexpr std::uint64_t warning_level = 1;
+  constexpr std::uint64_t fatal_level = 2;
+  Alerts alerts;
+  for (std::size_t count = 0; alerts.warnings < bytes.size(); ++count) {
+    const std::string_view rest = bytes.substr(alerts.warnings);
+    Cursor cursor(rest);
+    if (cursor.number(1) != alert_content) break;
+    if (rest.size() < record_header) {
+      alerts.needed = alerts.warnings + record_header;
+      break;
+    }
+    const std::uint64_t major = cursor.number(1);
+    cursor.number(1);
+    const std::uint64_t size = cursor.number(2);
+    alerts.sound = major == 3 && size == alert_size && count < most_warnings;
+    if (!alerts.sound) break;
+    if (rest.size() < record_header + alert_size) {
+      alerts.needed = alerts.warnings + record_header + alert_size;
+      break;
+    }
+    const std::uint64_t level = cursor.number(1);
+    alerts.fatal = level == fatal_level;
+    alerts.sound = alerts.fatal || level == warning_level;
+    if (alerts.fatal || !alerts.sound) break;
+    alerts.warnings += record_header + alert_size;
+  }
+  return alerts;
+}
+
 // RFC 8701.
 bool is_grease(std::uint64_t value) {
   return (value & 0x0f0fU) == 0x0a0aU && (value >> 8U) == (value & 0xffU);
@@ -229,14 +271,22 @@ Read<ServerHello> read_server_hello(std::string_view bytes) {
   constexpr Problem oversized{"bad_server_hello", "the target's ServerHello is larger than 64 KiB",
                               Alert::decode_error};
   Read<ServerHello> read;
-  if (bytes.size() >= record_header && static_cast<std::uint8_t>(bytes[0]) == alert_content &&
-      bytes[1] == 3) {
+  const Alerts alerts = read_alerts(bytes);
+  if (alerts.fatal) {
     read.hello = ServerHello{};
     return read;
   }
-  const Message message = read_message(bytes, server_hello_type, malformed_answer, oversized);
-  read.needed = message.needed;
+  read.needed = alerts.needed;
+  if (!alerts.sound) read.problem = malformed_answer;
+  if (!alerts.sound || alerts.needed != 0) return read;
+  const Message message =
+      read_message(bytes.substr(alerts.warnings), server_hello_type, malformed_answer, oversized);
+  if (message.needed != 0) read.needed = alerts.warnings + message.needed;
   read.problem = message.problem;
+  if (read.needed > largest_hello) {
+    read.needed = 0;
+    read.problem = oversized;
+  }
   if (!message.complete) return read;
   constexpr std::size_t random_size = 32;
   Cursor cursor(message.body);

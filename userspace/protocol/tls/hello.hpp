@@ -43,7 +43,7 @@ struct ClientHello {
 
 // What the server chose.
 struct ServerHello {
-  std::uint16_t version = 0;  // 0: it answered with an alert instead
+  std::uint16_t version = 0;  // 0: it answered with a fatal alert instead
 };
 
 // The result of looking at the bytes so far: complete (the hello), invalid (the problem), or neither:
