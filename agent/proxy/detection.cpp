@@ -45,6 +45,10 @@ void Detection::step() {
   }
 }
 
+void Detection::policy_changed() {
+  if (session_.refresh()) session_.change_conversation();
+}
+
 void Detection::found(FirstBytes kind) {
   if (kind == FirstBytes::no_space && hand_over_opaque(When::allowed, false)) return;
   if (kind == FirstBytes::http1 || kind == FirstBytes::no_space) {

@@ -17,7 +17,8 @@ class Detection final : public Conversation {
   void step() override;
   void expire() override;
   void drain() override;
-  void policy_changed() override {}
+  // The flow is not decided yet: it will be by the policies of then.
+  void policy_changed() override;
   void abandon(std::string_view, std::string_view) override {}
 
  private:

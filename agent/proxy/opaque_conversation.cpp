@@ -142,11 +142,16 @@ void OpaqueConversation::expire() {
 }
 
 void OpaqueConversation::policy_changed() {
-  if (call_.ending() || phase_ == Phase::opening) return;
+  if (call_.ending()) return;
   session_.refresh();
   if (session_.selection().mode() != policy::Mode::enforce) return;
   const auto policy = session_.policy();
-  const OpaqueTarget now = find_opaque_target(*policy->engine, session_.selection(), session_.flow());
+  OpaqueTarget now = find_opaque_target(*policy->engine, session_.selection(), session_.flow());
+  if (phase_ == Phase::opening) {
+    policy_ = policy;
+    target_ = std::move(now);
+    return;
+  }
   if (now.allowed() && now.host == target_.host) return;
   end({record::Outcome::interrupted, "policy_changed",
        now.allowed() ? std::string("the policies now take the connection for another target")

@@ -70,6 +70,8 @@ bool Tunnel::pump(Way way) {
       return broken(source);
     }
   }
+  // Of a side that has ended its half, nothing is read any more that could tell of its reset.
+  if (sink.broken() && ended_[1 - index] && !closed_[index]) return broken(sink);
   // A side that is gone while the other takes nothing must not wait until it does.
   if (sink.blocked() && source.broken() && !ended_[index] && !closed_[1 - index]) return broken(source);
   if (ended_[index] && !closed_[index] && !sink.blocked()) {

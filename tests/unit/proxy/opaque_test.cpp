@@ -186,6 +186,25 @@ TEST_CASE("a reset passes through an opaque flow both ways") {
   }
 }
 
+TEST_CASE("a reset after a half-close passes through an opaque flow both ways") {
+  for (const bool by_target : {false, true}) {
+    Bed bed({}, policy(plaintext, allowed));
+    Peer caller = bed.call();
+    caller.send(binary);
+    Peer target = bed.target.accept();
+    target.read_exactly(binary.size());
+    Peer& first = by_target ? target : caller;
+    Peer& other = by_target ? caller : target;
+    first.end_output();
+    CHECK(other.read_to_end().empty());
+    other.send("x");
+    CHECK(first.read_exactly(1) == "x");
+    first.reset();
+    CHECK(other.fails_with_reset());
+    CHECK(bed.only_call().outcome == (by_target ? record::Outcome::failed : record::Outcome::caller_aborted));
+  }
+}
+
 TEST_CASE("a caller that resets while its target takes nothing does not hold the target") {
   Bed bed({}, policy(plaintext, allowed), 4096);
   Peer caller = bed.call();
@@ -221,9 +240,9 @@ TEST_CASE("a target that must prove itself and speaks no TLS gets no byte of an 
   CHECK(bed.only_call().code == "tls_not_spoken");
 }
 
-TEST_CASE("what an opaque flow carries beyond the limit passes, and is marked as not kept") {
+TEST_CASE("what an opaque flow carries beyond the limit passes, and its call says how much is kept") {
   NodeOptions options;
-  options.ring_size = 1U << 20U;
+  options.limits.set_payload_bytes(1000);
   Bed bed(options, policy(plaintext, allowed));
   Peer caller = bed.call();
   caller.send(binary);
@@ -236,7 +255,47 @@ TEST_CASE("what an opaque flow carries beyond the limit passes, and is marked as
   caller.close();
   target.read_to_end();
   target.close();
-  CHECK(bed.only_call().stream[1] == large);
+  const RecordedCall call = bed.only_call();
+  CHECK(call.payload_limit == 1000);
+  CHECK(call.response_size == large.size());
+  // All of it is in the ring, for the digest.
+  CHECK(call.stream[1] == large);
+}
+
+TEST_CASE("a target of an opaque flow that stops reading is given up in time") {
+  NodeOptions options;
+  options.ring_size = 64U << 20U;
+  options.limits.set_stream_timeout(100);
+  Bed bed(options, policy(plaintext, allowed), 4096);
+  Peer caller = bed.call();
+  caller.send(binary);
+  Peer target = bed.target.accept();
+  target.read_exactly(binary.size());
+  const std::string piece(65536, 'x');
+  while (bed.node.counters().open_connections() != 0)
+    (void)caller.send_some(piece);
+  CHECK(target.ends_with_reset());
+  const RecordedCall call = bed.only_call();
+  CHECK(call.outcome == record::Outcome::failed);
+  CHECK(call.code == "stream_timeout");
+}
+
+TEST_CASE("a flow that waits to be told from HTTP is judged by the policies of when it is") {
+  NodeOptions options;
+  options.limits.set_detect_timeout(200);
+  options.limits.set_head_timeout(400);
+  Bed bed(options, policy(plaintext, allowed));
+  Peer caller = bed.call();
+  while (bed.node.counters().open_connections() == 0) {
+  }
+  bed.node.set_policy(plaintext_policy());
+  // However late the policy comes, the flow does not outlive it.
+  (void)caller.ends_with_reset();
+  caller.close();
+  const Records records = bed.records();
+  REQUIRE(records.sessions.size() == 1);
+  CHECK(records.sessions[0].outcome != record::Outcome::completed);
+  CHECK(records.sessions[0].outcome != record::Outcome::caller_aborted);
 }
 
 TEST_CASE("an opaque flow waits while the ring is full, and is refused when it stays so") {

@@ -94,6 +94,15 @@ bool Peer::ends_with_reset() {
   return reset_;
 }
 
+bool Peer::fails_with_reset() {
+  pollfd poll{.fd = socket_.get(), .events = 0, .revents = 0};
+  if (::poll(&poll, 1, patience_ms) != 1) return false;
+  int error_number = 0;
+  socklen_t size = sizeof(error_number);
+  REQUIRE(::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error_number, &size) == 0);
+  return error_number == EPIPE || error_number == ECONNRESET;
+}
+
 bool Peer::is_silent() {
   return received_.empty() && !wait_readable(socket_.get(), 0);
 }

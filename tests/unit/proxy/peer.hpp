@@ -25,6 +25,8 @@ class Peer {
   std::string read_response();
   // True if the connection ends by a reset, after whatever comes before it.
   bool ends_with_reset();
+  // True if the connection is reset after the other side's end was read, which reading does not tell.
+  bool fails_with_reset();
   // Nothing is there to read now.
   bool is_silent();
   void end_output();
