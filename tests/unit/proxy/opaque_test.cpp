@@ -127,7 +127,7 @@ TEST_CASE("a denied opaque flow is reset, its target never dialled, and the rule
             : policy("[{host: target.test}]",
                      "[{name: none, functions: [\"tcp:connect\"], action: deny, reason: not here}]"));
   Peer caller = bed.call();
-  caller.send(binary);
+  if (!named) caller.send(binary);  // else the reset may come first
   CHECK(caller.ends_with_reset());
   CHECK_FALSE(bed.target.has_connection());
   const RecordedCall call = bed.only_call();
