@@ -10,5 +10,7 @@
  * are EPERM. */
 extern const volatile __u8 has_set_retval_in_sock_addr;
 extern const volatile __u8 has_set_retval_in_sock;
+/* CALLGATE_ABI_VERSION of the userspace that loads the programs. */
+extern const volatile __u32 abi_version;
 
 #endif

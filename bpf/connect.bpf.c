@@ -163,7 +163,7 @@ static __always_inline int save_origin(struct bpf_sock_addr* ctx, const struct w
   origin.flow.port = wanted->port;
   origin.flow.v6 = wanted->v6;
   origin.flow.scope = scope;
-  origin.flow.abi_version = CALLGATE_ABI_VERSION;
+  origin.flow.abi_version = abi_version;
   store_words(origin.flow.destination, wanted->words[0], wanted->words[1], wanted->words[2],
               wanted->words[3]);
   if (read_process(&origin.flow)) count(callgate_counter_process_unknown);

@@ -5,5 +5,6 @@
 
 const volatile __u8 has_set_retval_in_sock_addr = 0;
 const volatile __u8 has_set_retval_in_sock = 0;
+const volatile __u32 abi_version = 0;
 
 char LICENSE[] SEC("license") = "GPL";

@@ -93,6 +93,10 @@ void AgentCgroups::leave() {
   }
   if (!removed) log_warning("stale_cgroup_kept", {{"cgroup", own_}, {"error", removed.error().message}});
   own_.clear();
+  // Another agent, which took this one's place or whose place this one did not take, goes on with the rest.
+  for (const std::string& name : workload::children_of(root_)) {
+    if (name.compare(0, prefix.size(), prefix) == 0) return;
+  }
   // These stay while anything is left in them.
   ::rmdir(run_root_.c_str());
   ::rmdir(root_.c_str());

@@ -32,6 +32,8 @@ class AgentCgroups {
   [[nodiscard]] const workload::Cgroup& helper() const { return helper_; }
   // Where the cgroups of `callgate run` are made.
   [[nodiscard]] const std::string& run_root() const { return run_root_; }
+  // The cgroup that callgated was started in.
+  [[nodiscard]] const std::string& origin() const { return origin_; }
   // The root as the kernel names it, without symbolic links.
   [[nodiscard]] const std::string& root() const { return root_; }
 
@@ -40,8 +42,8 @@ class AgentCgroups {
   void leave();
 
   std::string root_;
-  std::string origin_;  // the cgroup that callgated was started in
-  std::string own_;     // <root>/agent-<generation>; empty: moved from
+  std::string origin_;
+  std::string own_;  // <root>/agent-<generation>; empty: moved from
   std::string run_root_;
   workload::Cgroup proxy_;
   workload::Cgroup helper_;

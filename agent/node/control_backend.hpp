@@ -27,6 +27,7 @@ class KnownWorkloads;
 class Metrics;
 class Namespaces;
 class Policies;
+class Replacement;
 class Supervisor;
 struct Enrolment;
 
@@ -43,6 +44,7 @@ struct AgentParts {
   record::Recorder& recorder;
   KnownWorkloads& known;
   const Metrics& metrics;
+  Replacement& replacement;
   std::uint32_t generation = 0;
   std::uint64_t started_ns = 0;  // CLOCK_REALTIME
 };
@@ -53,6 +55,8 @@ class ControlBackend final : public control::Backend {
 
   Result<v1::StatusReply> status(const control::Peer& peer) override;
   Result<v1::MetricsReply> metrics(const control::Peer& peer) override;
+  Result<v1::UpgradeReply> start_upgrade(const control::Peer& peer,
+                                         const v1::UpgradeRequest& request) override;
   Result<v1::ListWorkloadsReply> list_workloads(const control::Peer& peer) override;
   Result<v1::EnrollReply> enroll(const control::Peer& peer, const v1::EnrollRequest& request) override;
   Result<v1::UnenrollReply> unenroll(const control::Peer& peer, const v1::UnenrollRequest& request) override;

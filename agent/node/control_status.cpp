@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "kernel/abi_version.hpp"
 #include "kernel/programs.hpp"
 #include "node/certificate_facts.hpp"
 #include "node/control_backend.hpp"
@@ -12,6 +13,7 @@
 #include "node/identities.hpp"
 #include "node/metrics.hpp"
 #include "node/policies.hpp"
+#include "node/replacement.hpp"
 #include "node/supervisor.hpp"
 #include "record/recorder.hpp"
 #include "record/ring.hpp"
@@ -56,6 +58,16 @@ Result<v1::MetricsReply> ControlBackend::metrics(const control::Peer& peer) {
   return reply;
 }
 
+Result<v1::UpgradeReply> ControlBackend::start_upgrade(const control::Peer&,
+                                                       const v1::UpgradeRequest& request) {
+  return main_.run<v1::UpgradeReply>([this, &request]() -> Result<v1::UpgradeReply> {
+    CALLGATE_TRY(parts_.replacement.begin(request.dry_run()));
+    v1::UpgradeReply reply;
+    *reply.mutable_upgrade() = parts_.replacement.status();
+    return reply;
+  });
+}
+
 ControlBackend::AgentStatus ControlBackend::make_status() const {
   AgentStatus status;
   v1::StatusReply& reply = status.reply;
@@ -63,6 +75,10 @@ ControlBackend::AgentStatus ControlBackend::make_status() const {
   reply.set_pid(static_cast<std::uint32_t>(::getpid()));
   reply.set_started_at(parts_.started_ns);
   reply.set_generation(parts_.generation);
+  reply.set_abi(kernel::abi_version());
+  reply.set_drain_timeout_ms(static_cast<std::uint64_t>(parts_.config.timeouts.drain.count()));
+  if (parts_.replacement.status().state() != v1::UPGRADE_STATE_UNSPECIFIED)
+    *reply.mutable_upgrade() = parts_.replacement.status();
   reply.set_trust_domain(parts_.config.identity.trust_domain);
   reply.set_default_mode(parts_.config.default_mode == config::Mode::enforce ? v1::MODE_ENFORCE
                                                                              : v1::MODE_OBSERVE);

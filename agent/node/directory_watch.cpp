@@ -34,6 +34,12 @@ Result<void> DirectoryWatch::start() {
   return {};
 }
 
+void DirectoryWatch::stop() {
+  settle_ = {};
+  watch_ = {};
+  inotify_.reset();
+}
+
 void DirectoryWatch::on_events() {
   alignas(inotify_event) char buffer[16384];
   const std::string name = std::filesystem::path(directory_).filename().string();

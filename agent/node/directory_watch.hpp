@@ -19,6 +19,7 @@ class DirectoryWatch {
                  std::function<void()> changed);
 
   [[nodiscard]] Result<void> start();
+  void stop();
 
  private:
   void on_events();

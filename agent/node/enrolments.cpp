@@ -33,6 +33,7 @@ Enrolments::Enrolments(Loop& loop, workload::Registry& registry, Namespaces& nam
       identities_(identities),
       kernel_(programs),
       guards_(programs),
+      other_versions_(programs),
       settings_(std::move(settings)),
       hooks_(std::move(hooks)) {}
 
@@ -241,6 +242,13 @@ kernel::WorkloadConfig Enrolments::config_of(const Workload& workload) const {
 }
 
 Result<void> Enrolments::attach(const Workload& workload) const {
+  CALLGATE_TRY(attach_ours(workload));
+  // Only once ours are there.
+  const auto stopped = other_versions_.stop_redirecting(workload.cgroup_id);
+  return stopped ? Result<void>() : Result<void>(stopped.error());
+}
+
+Result<void> Enrolments::attach_ours(const Workload& workload) const {
   const auto config = config_of(workload);
   // Links of an earlier agent are given these programs first, so that there is no moment without one.
   auto reopened = kernel_.reopen(workload.cgroup_id);

@@ -14,6 +14,7 @@
 
 #include "base/result.hpp"
 #include "kernel/device_guards.hpp"
+#include "kernel/other_versions.hpp"
 #include "kernel/workloads.hpp"
 #include "node/loop.hpp"
 #include "node/namespaces.hpp"
@@ -72,7 +73,7 @@ class Enrolments {
   // Brings everything registered back into force, removes what is gone, and starts to watch. What cannot be
   // brought back stays refused and is tried again.
   [[nodiscard]] Result<void> start();
-  // Stops watching. Everything stays attached.
+  // Stops watching, and gives the namespaces back. Everything stays attached.
   void stop();
 
   struct Request {
@@ -119,6 +120,9 @@ class Enrolments {
   // one before.
   [[nodiscard]] Result<void> bring_into_force(Enrolment& enrolment, Fd network_namespace);
   [[nodiscard]] Result<void> attach(const workload::Workload& workload) const;
+  [[nodiscard]] Result<void> attach_ours(const workload::Workload& workload) const;
+  // The second half of taking workloads over from an agent of another ABI version.
+  void detach_other_versions() const;
   [[nodiscard]] kernel::WorkloadConfig config_of(const workload::Workload& workload) const;
   // Guards the devices of a namespace as the workloads in it need, or frees them where there is none any
   // more.
@@ -140,6 +144,7 @@ class Enrolments {
   Identities& identities_;
   kernel::Workloads kernel_;
   kernel::DeviceGuards guards_;
+  kernel::OtherVersions other_versions_;
   EnrolmentSettings settings_;
   Hooks hooks_;
   std::map<std::uint64_t, Enrolment> enrolments_;

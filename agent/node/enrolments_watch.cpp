@@ -2,6 +2,7 @@
 // and gates.
 #include <algorithm>
 #include <set>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -20,6 +21,7 @@ constexpr std::chrono::milliseconds sweep_interval{250};
 // Sweeps between two attempts to bring a workload back, and between two checks of what is attached.
 constexpr std::uint64_t sweeps_per_retry = 4;
 constexpr std::uint64_t sweeps_per_check = 40;
+constexpr std::chrono::milliseconds last_handshakes{20};
 
 }  // namespace
 
@@ -37,8 +39,11 @@ Result<void> Enrolments::start() {
     hooks_.known(workload);
     enrolments_[id] = Enrolment{workload, false, "not back in force yet"};
   }
+  identities_.keep_only(registry_.all());
   for (const std::uint64_t id : ids)
     restore(id);
+  namespaces_.close_unused();
+  detach_other_versions();
   remove_run_cgroups();
   remove_stale_guards();
   for (const std::string& stranger : strangers())
@@ -49,6 +54,18 @@ Result<void> Enrolments::start() {
 
 void Enrolments::stop() {
   sweeper_ = {};
+  namespaces_.forget_uses();
+}
+
+void Enrolments::detach_other_versions() const {
+  // Handshakes over loopback end within the connect() that the other version's programs saw.
+  std::this_thread::sleep_for(last_handshakes);
+  for (const auto& [id, enrolment] : enrolments_) {
+    if (!enrolment.in_force) continue;
+    const auto detached = other_versions_.detach(enrolment.workload.cgroup_id);
+    if (!detached) log_error("other_version_not_detached", {{"error", detached.error().message}});
+    if (detached && *detached) log_info("other_version_detached", {{"workload", enrolment.workload.name}});
+  }
 }
 
 bool Enrolments::ended(const Workload& workload) const {

@@ -53,6 +53,12 @@ Result<void> Identities::start() {
   return {};
 }
 
+void Identities::stop() {
+  coalesce_ = {};
+  rotation_ = {};
+  roots_timer_ = {};
+}
+
 void Identities::read_roots() {
   auto roots = read_file(settings_.system_roots, roots_limit);
   if (!roots) {
@@ -91,6 +97,17 @@ Result<void> Identities::add(const workload::Workload& workload) {
 
 void Identities::remove(std::uint64_t workload) {
   if (entries_.erase(workload) != 0) changed();
+}
+
+void Identities::keep_only(const std::map<std::uint64_t, workload::Workload>& workloads) {
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    if (workloads.count(entry->first) != 0) {
+      ++entry;
+    } else {
+      entry = entries_.erase(entry);
+      changed();
+    }
+  }
 }
 
 void Identities::rotate() {

@@ -30,12 +30,17 @@ class Identities {
 
   Identities(Loop& loop, IdentitiesSettings settings, Publish publish);
 
-  // Opens or makes the authority, and publishes a snapshot without workloads.
+  // Opens or makes the authority, and publishes a snapshot: without workloads, or with those of before
+  // stop().
   [[nodiscard]] Result<void> start();
+  // Renews nothing any more.
+  void stop();
 
   // Issues an SVID for the workload. The snapshot follows soon, or at once with flush().
   [[nodiscard]] Result<void> add(const workload::Workload& workload);
   void remove(std::uint64_t workload);
+  // Removes all others.
+  void keep_only(const std::map<std::uint64_t, workload::Workload>& workloads);
   void flush();
 
   // The SPIFFE ID that a workload gets where nobody asks for another: of the user and name for `callgate

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <charconv>
 #include <limits>
+#include <thread>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,8 +14,13 @@
 #include "base/file.hpp"
 
 namespace callgate::node {
+namespace {
 
-Result<Instance> Instance::lock(const std::string& state_dir) {
+constexpr std::chrono::milliseconds pause{5};
+
+}  // namespace
+
+Result<void> make_state_directory(const std::string& state_dir) {
   CALLGATE_TRY(make_directories(state_dir, 0700));
   struct stat status {};
   if (::stat(state_dir.c_str(), &status) != 0) return system_error(fmt::format("stat {}", state_dir), errno);
@@ -24,29 +30,42 @@ Result<Instance> Instance::lock(const std::string& state_dir) {
                                   "chmod 700 {}",
                                   state_dir, state_dir, state_dir));
   }
+  return {};
+}
+
+Result<Instance> Instance::lock(const std::string& state_dir, std::chrono::milliseconds patience) {
+  CALLGATE_TRY(make_state_directory(state_dir));
   const std::string path = state_dir + "/lock";
   Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return system_error(fmt::format("open {}", path), errno);
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return system_error(fmt::format("lock {}", path), errno);
+    if (std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(pause);
+      continue;
+    }
     char holder[32] = {};
     const ssize_t size = ::read(file.get(), holder, sizeof(holder) - 1);
     return make_error(
         "in_use",
-        fmt::format("another callgated (process {}) uses {}: stop it, or give this one another "
-                    "state_dir",
-                    size > 0 ? std::string(holder, static_cast<std::size_t>(size)) : "unknown", state_dir));
+        fmt::format(
+            "another callgated (process {}) uses {}: replace it with --replace, stop it, or give this one "
+            "another state_dir",
+            size > 0 ? std::string(holder, static_cast<std::size_t>(size)) : "unknown", state_dir));
   }
   const std::string pid = std::to_string(::getpid());
   if (::ftruncate(file.get(), 0) != 0 ||
       ::pwrite(file.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
     return system_error(fmt::format("write {}", path), errno);
   }
-  return Instance(state_dir, std::move(file));
+  return Instance(std::move(file));
 }
 
-Result<std::uint32_t> Instance::draw_generation() {
-  const std::string path = state_dir_ + "/generation";
+Result<std::uint32_t> draw_generation(const std::string& state_dir) {
+  const std::string path = state_dir + "/generation";
+  const Fd lock(::open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock || ::flock(lock.get(), LOCK_EX) != 0) return system_error(fmt::format("lock {}", path), errno);
   std::uint32_t last = 0;
   if (::access(path.c_str(), F_OK) == 0 || errno != ENOENT) {
     auto text = read_file(path, 64);

@@ -1,6 +1,7 @@
 // One callgated to a state directory, and numbers that never come again there.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -12,19 +13,23 @@ namespace callgate::node {
 // Holds the lock of a state directory until it is destroyed.
 class Instance {
  public:
-  // Makes the directory (0700) where needed. Errors: in_use, naming the process that holds the lock; bad_mode
-  // for a directory that others may write.
-  [[nodiscard]] static Result<Instance> lock(const std::string& state_dir);
-
-  // The next generation: it is on disk before it is returned, so no launch gets it twice. Error
-  // generation_corrupt for a file that cannot be read as a number: starting again at 1 would repeat ids.
-  [[nodiscard]] Result<std::uint32_t> draw_generation();
+  // Makes the directory where needed. Waits for at most `patience` for one that holds the lock. Errors:
+  // in_use, naming the process that does; as make_state_directory().
+  [[nodiscard]] static Result<Instance> lock(
+      const std::string& state_dir, std::chrono::milliseconds patience = std::chrono::milliseconds(0));
 
  private:
-  Instance(std::string state_dir, Fd lock) : state_dir_(std::move(state_dir)), lock_(std::move(lock)) {}
+  explicit Instance(Fd lock) : lock_(std::move(lock)) {}
 
-  std::string state_dir_;
   Fd lock_;
 };
+
+// Makes the directory (0700) where needed. Error bad_mode for one that others may write.
+[[nodiscard]] Result<void> make_state_directory(const std::string& state_dir);
+
+// The next generation: it is on disk before it is returned, so no launch gets it twice, whoever holds the
+// state. Error generation_corrupt for a file that cannot be read as a number: starting again at 1 would
+// repeat ids.
+[[nodiscard]] Result<std::uint32_t> draw_generation(const std::string& state_dir);
 
 }  // namespace callgate::node

@@ -2,6 +2,7 @@
 #include <climits>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -22,13 +23,19 @@ constexpr int helper_channel = 3;
 
 constexpr std::string_view help = R"(callgated - the agent of callgate
 
-Usage: callgated [--config FILE]
+Usage: callgated [--config FILE] [--replace [--dry-run]]
 
 Runs in the foreground: attaches the kernel programs, starts callgate-proxy, and serves the `callgate` command.
 SIGTERM and SIGINT drain and end it; enrolled workloads stay attached, and their calls are refused until it runs again.
 SIGHUP reads the policies anew (they are also read when a file of theirs changes).
 
+With --replace it takes the place of the callgated that runs: it tests itself first, then takes state and workloads over without
+a refused connection, and the other one serves what it has to its end. If anything fails before that, the other one goes on.
+`callgate upgrade` starts it this way.
+
   --config FILE   the configuration (default: /etc/callgate/callgate.yaml)
+  --replace       take the place of the callgated that runs, if one does
+  --dry-run       with --replace: only test whether that would work
   --version       print the version
   --help          print this
 
@@ -48,8 +55,8 @@ std::string own_path() {
              : std::string();
 }
 
-int run_agent(const std::string& path) {
-  const auto loaded = callgate::config::load_config(path);
+int run_agent(callgate::node::NodeOptions options) {
+  const auto loaded = callgate::config::load_config(options.config_path);
   if (!loaded.findings.empty()) {
     for (const auto& finding : loaded.findings)
       print(stderr, callgate::config::format_finding(finding) + "\n");
@@ -62,7 +69,8 @@ int run_agent(const std::string& path) {
     return status_failed;
   }
   std::signal(SIGPIPE, SIG_IGN);
-  const auto ended = callgate::node::run_node(loaded.config, own_path());
+  options.program = own_path();
+  const auto ended = callgate::node::run_node(loaded.config, std::move(options));
   if (!ended) {
     callgate::log_error("start_failed", {{"code", ended.error().code}, {"error", ended.error().message}});
     return status_failed;
@@ -71,7 +79,8 @@ int run_agent(const std::string& path) {
 }
 
 int run(int count, char** arguments) {
-  std::string config = callgate::config::default_path;
+  callgate::node::NodeOptions options;
+  options.config_path = callgate::config::default_path;
   for (int i = 1; i < count; ++i) {
     const std::string_view word = arguments[i];
     if (word == "--help" || word == "-h") {
@@ -85,15 +94,25 @@ int run(int count, char** arguments) {
     // For callgated itself, which starts the helper with its channel in place.
     if (word == "--socket-helper" && count == 2) return callgate::node::run_helper(helper_channel);
     if (word == "--config" && i + 1 < count) {
-      config = arguments[++i];
+      options.config_path = arguments[++i];
     } else if (word.substr(0, 9) == "--config=") {
-      config = word.substr(9);
+      options.config_path = word.substr(9);
+    } else if (word == "--replace") {
+      options.replace = true;
+    } else if (word == "--dry-run") {
+      options.dry_run = true;
     } else {
       print(stderr, fmt::format("callgated: unknown argument {}; see callgated --help\n", word));
       return status_usage;
     }
   }
-  return run_agent(config);
+  if (options.dry_run && !options.replace) {
+    print(stderr, "callgated: --dry-run belongs to --replace; see callgated --help\n");
+    return status_usage;
+  }
+  // The next callgated starts in another directory.
+  options.config_path = std::filesystem::absolute(options.config_path);
+  return run_agent(std::move(options));
 }
 
 }  // namespace

@@ -91,11 +91,16 @@ Result<void> Namespaces::open_gates(Namespace& place) {
   return {};
 }
 
+void Namespaces::unmark(const OpenGate& gate) const {
+  if (!gate.listener) return;
+  const auto unmarked = programs_.unmark_gate(gate.listener.get());
+  if (!unmarked) log_debug("gate_not_unmarked", {{"error", unmarked.error().message}});
+}
+
 void Namespaces::close_gates(Namespace& place) {
   for (const OpenGate& gate : place.gates) {
     if (!gate.listener) continue;
-    const auto unmarked = programs_.unmark_gate(gate.listener.get());
-    if (!unmarked) log_debug("gate_not_unmarked", {{"error", unmarked.error().message}});
+    unmark(gate);
     events_.gate_closed(gate);
   }
   place.gates.clear();
@@ -105,6 +110,29 @@ Result<Fd> Namespaces::make_diagnosis(std::uint64_t cookie) {
   const Namespace* const place = find(cookie);
   if (place == nullptr) return make_error("not_found", "no workload uses this network namespace");
   return helper_.make_diagnosis(place->handle.get());
+}
+
+void Namespaces::forget_uses() {
+  for (auto& [cookie, place] : namespaces_)
+    place.uses = 0;
+}
+
+void Namespaces::close_unused() {
+  for (auto place = namespaces_.begin(); place != namespaces_.end();) {
+    if (place->second.uses != 0) {
+      ++place;
+      continue;
+    }
+    close_gates(place->second);
+    place = namespaces_.erase(place);
+  }
+}
+
+void Namespaces::retire() {
+  for (const auto& [cookie, place] : namespaces_) {
+    for (const OpenGate& gate : place.gates)
+      unmark(gate);
+  }
 }
 
 void Namespaces::close_all() {

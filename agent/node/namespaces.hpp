@@ -70,7 +70,14 @@ class Namespaces {
   // A sock_diag socket of a namespace in use. Errors: not_found, unavailable, system_error.
   [[nodiscard]] Result<Fd> make_diagnosis(std::uint64_t cookie);
 
-  // At the end: nobody is sent to any gate of this agent any more.
+  // All uses are given back, and the gates stay open until close_unused(): what uses them next may be the
+  // same.
+  void forget_uses();
+  void close_unused();
+
+  // At the end. First nobody is sent to any gate of this agent any more, then, when the proxy has taken what
+  // had arrived, they close.
+  void retire();
   void close_all();
 
   // Remakes gates that somebody killed from inside of their namespace, on the same port where it can be had.
@@ -82,6 +89,7 @@ class Namespaces {
                                            std::uint16_t port);
   [[nodiscard]] Result<void> open_gates(Namespace& place);
   void close_gates(Namespace& place);
+  void unmark(const OpenGate& gate) const;
   [[nodiscard]] bool remake(Namespace& place, OpenGate& gate);
 
   Helper& helper_;

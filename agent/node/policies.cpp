@@ -25,8 +25,7 @@ Policies::Policies(Loop& loop, PoliciesSettings settings, Publish publish)
     : loop_(loop),
       settings_(std::move(settings)),
       publish_(std::move(publish)),
-      watch_(loop, settings_.directory, settings_.quiet, [this] { reload(); }),
-      resolver_(std::make_unique<HostResolver>()) {}
+      watch_(loop, settings_.directory, settings_.quiet, [this] { reload(); }) {}
 
 Policies::~Policies() = default;
 
@@ -35,6 +34,8 @@ std::string Policies::last_good_path() const {
 }
 
 Result<void> Policies::start() {
+  resolver_ = std::make_unique<HostResolver>();
+  alive_ = std::make_shared<bool>(true);
   CALLGATE_TRY(watch_.start());
   auto snapshot = read_directory();
   if (snapshot) {
@@ -63,8 +64,10 @@ Result<void> Policies::start() {
 }
 
 void Policies::stop() {
+  watch_.stop();
   resolve_timer_ = {};
   resolver_.reset();
+  alive_.reset();
 }
 
 Result<policy::Snapshot> Policies::read_directory() {
@@ -143,9 +146,13 @@ Result<void> Policies::use(policy::Snapshot snapshot) {
 void Policies::resolve() {
   auto hosts = policy::hosts_to_resolve(snapshot_.policies);
   if (hosts.empty() || !resolver_) return;
-  resolver_->resolve(std::move(hosts), [this](std::vector<policy::ResolvedHost> found) {
-    loop_.post([this, found = std::move(found)]() mutable { resolved(std::move(found)); });
-  });
+  resolving_ = resolved_.empty();
+  resolver_->resolve(std::move(hosts),
+                     [this, alive = std::weak_ptr(alive_)](std::vector<policy::ResolvedHost> found) {
+                       loop_.post([this, alive, found = std::move(found)]() mutable {
+                         if (alive.lock()) resolved(std::move(found));
+                       });
+                     });
 }
 
 void Policies::resolved(std::vector<policy::ResolvedHost> hosts) {
@@ -156,6 +163,7 @@ void Policies::resolved(std::vector<policy::ResolvedHost> hosts) {
       if (known.host == host.host) host.addresses = known.addresses;
     }
   }
+  resolving_ = false;
   if (same(hosts, resolved_)) return;
   resolved_ = std::move(hosts);
   const auto used = use(snapshot_);

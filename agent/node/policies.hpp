@@ -49,16 +49,18 @@ class Policies {
   Policies(Loop& loop, PoliciesSettings settings, Publish publish);
   ~Policies();
 
-  // Reads the directory for the first time and starts to watch it. Error bad_policies, with all findings,
-  // where the files cannot be used and there are no last good ones.
+  // Reads the directory and starts to watch it; also again, after stop(). Error bad_policies, with all
+  // findings, where the files cannot be used and there are no last good ones.
   [[nodiscard]] Result<void> start();
   // Reads the directory again, now.
   void reload();
-  // Stops the resolver's thread.
+  // Reads and resolves nothing any more.
   void stop();
 
   [[nodiscard]] workload::Mode mode_of(std::string_view workload, std::string_view spiffe_id) const;
   [[nodiscard]] const PoliciesStatus& status() const { return status_; }
+  // No name of theirs was looked up yet: what depends on one is refused so far.
+  [[nodiscard]] bool resolving() const { return resolving_; }
 
  private:
   [[nodiscard]] Result<void> use(policy::Snapshot snapshot);
@@ -77,7 +79,10 @@ class Policies {
   PoliciesStatus status_;
   std::vector<policy::ResolvedHost> resolved_;
   std::unique_ptr<HostResolver> resolver_;
+  bool resolving_ = false;
   Loop::Timer resolve_timer_;
+  std::shared_ptr<const bool>
+      alive_;  // until stop(): what was posted before must not be carried out after it
 };
 
 }  // namespace callgate::node

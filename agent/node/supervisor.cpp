@@ -97,12 +97,13 @@ void Supervisor::on_ended(const std::string& why) {
   restart_after(delay_);
 }
 
-void Supervisor::drain(std::chrono::milliseconds deadline) {
+void Supervisor::drain(std::chrono::milliseconds deadline, bool keep_idle) {
   draining_ = true;
   retry_ = {};
   if (!proxy_) return;
   v1::ToProxy message;
   message.mutable_drain()->set_deadline(static_cast<std::uint32_t>(deadline.count()));
+  message.mutable_drain()->set_keep_idle(keep_idle);
   proxy_->send_all(message);
   loop_.run_until([this] { return proxy_ == nullptr; }, deadline + std::chrono::milliseconds(500));
   if (proxy_) {

@@ -56,8 +56,9 @@ class Supervisor final : public ProxyEvents {
   void use_namespaces(const Namespaces& namespaces) { namespaces_ = &namespaces; }
 
   [[nodiscard]] Result<void> start();
-  // Has the proxy drain, and runs the loop until it has ended or the deadline is over; then kills it.
-  void drain(std::chrono::milliseconds deadline);
+  // Has the proxy drain, and runs the loop until it has ended or the deadline is over; then kills it. With
+  // `keep_idle`, idle connections may begin a last call until then.
+  void drain(std::chrono::milliseconds deadline, bool keep_idle = false);
 
   void gate_opened(const OpenGate& gate);
   void gate_closed(const OpenGate& gate);

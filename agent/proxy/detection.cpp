@@ -110,7 +110,7 @@ void Detection::expire() {
 }
 
 void Detection::drain() {
-  if (session_.input().empty()) session_.finish(record::Outcome::completed, {}, {});
+  if (session_.input().empty() && !context_.keep_idle) session_.finish(record::Outcome::completed, {}, {});
 }
 
 }  // namespace callgate::proxy

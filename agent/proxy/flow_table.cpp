@@ -11,9 +11,10 @@
 namespace callgate::proxy {
 namespace {
 
-// Refused flows that may wait for space in the ring, beyond the connections that are served. Those above are
-// only counted.
+// Refused flows that may wait for space in the ring, beyond the connections that are served: of all
+// workloads, and of one, so that none takes the others' place. Those above are only counted.
 constexpr std::size_t most_refused = 1024;
+constexpr std::size_t most_refused_of_one = 128;
 
 void reset(Fd& socket) {
   const linger hard{.l_onoff = 1, .l_linger = 0};
@@ -35,31 +36,61 @@ void FlowTable::add(Fd socket) {
   }
   ++context_.counters.flows;
   auto workload = context_.workloads.find(flow->workload);
-  const bool known = workload != nullptr;
-  const bool full = sessions_.size() >= context_.settings.connections;
-  if (sessions_.size() >= context_.settings.connections + most_refused) {
-    ++context_.counters.calls_refused;
-    reset(socket);
-    return;
-  }
-  const auto count = per_workload_.find(flow->workload);
-  const bool workload_full =
-      count != per_workload_.end() && count->second >= context_.settings.connections_per_workload;
-  Session& session = insert(*flow, std::move(workload));
-  if (!known) {
-    session.refuse(std::move(socket), "unknown_workload",
-                   fmt::format("nobody told the proxy of workload {}", flow->workload));
-  } else if (full || workload_full) {
-    session.refuse(std::move(socket), "limit_connections",
-                   full ? "the proxy serves as many connections as its limits allow"
-                        : "the workload has as many connections as its limits allow");
+  if (workload == nullptr) {
+    // It was enrolled a moment ago, and the message that tells of it is behind what this thread has read.
+    unsettled_.push_back({std::move(socket), *flow});
   } else {
+    add(std::move(socket), *flow, std::move(workload));
+  }
+}
+
+void FlowTable::settle() {
+  std::vector<Unsettled> waiting;
+  waiting.swap(unsettled_);
+  for (Unsettled& one : waiting) {
+    auto workload = context_.workloads.find(one.flow.workload);
+    if (workload == nullptr) {
+      refuse(std::move(one.socket), one.flow, nullptr, "unknown_workload",
+             fmt::format("nobody told the proxy of workload {}", one.flow.workload));
+    } else {
+      add(std::move(one.socket), one.flow, std::move(workload));
+    }
+  }
+}
+
+void FlowTable::add(Fd socket, const kernel::Flow& flow, std::shared_ptr<Workload> workload) {
+  const auto share = per_workload_.find(flow.workload);
+  if (sessions_.size() - refused_ >= context_.settings.connections) {
+    refuse(std::move(socket), flow, std::move(workload), "limit_connections",
+           "the proxy serves as many connections as its limits allow");
+  } else if (share != per_workload_.end() &&
+             share->second.served >= context_.settings.connections_per_workload) {
+    refuse(std::move(socket), flow, std::move(workload), "limit_connections",
+           "the workload has as many connections as its limits allow");
+  } else {
+    Session& session = insert(flow, std::move(workload));
+    ++per_workload_[flow.workload].served;
     session.start(std::move(socket));
   }
 }
 
+void FlowTable::refuse(Fd socket, const kernel::Flow& flow, std::shared_ptr<Workload> workload,
+                       std::string_view code, std::string detail) {
+  Share& share = per_workload_[flow.workload];
+  if (refused_ >= most_refused || share.refused >= most_refused_of_one) {
+    if (share.served + share.refused == 0) per_workload_.erase(flow.workload);
+    ++context_.counters.calls_refused;
+    reset(socket);
+    return;
+  }
+  ++share.refused;
+  ++refused_;
+  Session& session = insert(flow, std::move(workload));
+  session.refused = true;
+  session.refuse(std::move(socket), code, std::move(detail));
+}
+
 Session& FlowTable::insert(const kernel::Flow& flow, std::shared_ptr<Workload> workload) {
-  ++per_workload_[flow.workload];
   sessions_.push_back(std::make_unique<Session>(context_, flow, std::move(workload)));
   sessions_.back()->index = sessions_.size() - 1;
   return *sessions_.back();
@@ -91,8 +122,14 @@ void FlowTable::run() {
 void FlowTable::reap() {
   for (Session* session : context_.finished) {
     if (session->runnable()) std::erase(context_.runnable, session);
-    const auto count = per_workload_.find(session->flow().workload);
-    if (--count->second == 0) per_workload_.erase(count);
+    const auto share = per_workload_.find(session->flow().workload);
+    if (session->refused) {
+      --refused_;
+      --share->second.refused;
+    } else {
+      --share->second.served;
+    }
+    if (share->second.served + share->second.refused == 0) per_workload_.erase(share);
     const std::size_t index = session->index;
     if (index + 1 != sessions_.size()) {
       std::swap(sessions_[index], sessions_.back());

@@ -127,7 +127,7 @@ bool HttpConversation::step_call() {
 void HttpConversation::end_call(bool keep) {
   const Exchange::Ending ending = exchange_->ending();
   context_.give_back(std::move(exchange_));
-  if (keep && !context_.draining) {
+  if (keep && (!context_.draining || context_.keep_idle)) {
     phase_ = Phase::idle;
     head_since_ = context_.clock.now();
     return;
@@ -180,6 +180,7 @@ void HttpConversation::expire() {
 }
 
 void HttpConversation::drain() {
+  if (context_.keep_idle) return;
   if (phase_ == Phase::idle && session_.input().empty()) session_.finish(record::Outcome::completed, {}, {});
 }
 
@@ -189,6 +190,10 @@ void HttpConversation::policy_changed() {
 }
 
 void HttpConversation::abandon(std::string_view code, std::string_view detail) {
+  if (phase_ == Phase::idle && session_.input().empty()) {
+    session_.finish(record::Outcome::completed, {}, {});
+    return;
+  }
   if (exchange_ != nullptr) {
     if (phase_ == Phase::call) exchange_->abandon(code, detail);
     context_.give_back(std::move(exchange_));

@@ -94,6 +94,7 @@ class Session final : private StreamUser {
   [[nodiscard]] bool runnable() const { return runnable_; }
   void not_runnable() { runnable_ = false; }
   std::size_t index = 0;  // in the thread's list
+  bool refused = false;   // never served: only its record is left
 
   // The last upstream of the flow: most calls of a connection go to one target.
   std::shared_ptr<UpstreamBucket> bucket;

@@ -68,7 +68,8 @@ class ThreadContext {
   std::string text;
   std::string content;
 
-  bool draining = false;           // no new calls on flows that are idle
+  bool draining = false;           // flows end after their present call
+  bool keep_idle = false;          // while draining: those without one may begin a last one
   bool ring_wanted = false;        // somebody waits for space in the ring
   std::size_t tapped_calls = 0;    // of observed flows, open in the record
   std::vector<Session*> runnable;  // had more to do than one step may

@@ -65,6 +65,10 @@ class Worker::Loop {
       poller_.wait(next_timeout(), [this] { tick(); });
       if (context_ != nullptr) {
         if (!gates_waiting_.empty()) accept_waiting();
+        if (flows_->unsettled()) {
+          if (!channel_lost_) read_channel();
+          flows_->settle();
+        }
         if (!context_->runnable.empty()) flows_->run();
         if (context_->ring_wanted) wake_ring();
       }
@@ -191,7 +195,7 @@ class Worker::Loop {
         pong(message.ping().number());
         break;
       case v1::ToProxy::kDrain:
-        drain(message.drain().deadline() * nanoseconds_per_millisecond);
+        drain(message.drain().deadline() * nanoseconds_per_millisecond, message.drain().keep_idle());
         break;
       case v1::ToProxy::MESSAGE_NOT_SET:
         break;
@@ -380,22 +384,24 @@ class Worker::Loop {
       return;
     }
     if (draining_) return;
+    log_warning("draining", {{"reason", "callgated is gone"}});
+    drain(context_->settings.drain_timeout, false);
+  }
+
+  void drain(Nanoseconds time, bool keep_idle) {
     // Whoever is in a backlog was told that it is connected: it is served too.
-    if (ready_to_accept()) {
+    if (!draining_ && ready_to_accept()) {
       accept_all();
       // New ones may come as fast as they are accepted: only so many turns are theirs.
       for (int turn = 1; turn < last_turns && !gates_waiting_.empty(); ++turn)
         accept_waiting();
+      flows_->settle();
     }
-    log_warning("draining", {{"reason", "callgated is gone"}});
-    drain(context_->settings.drain_timeout);
-  }
-
-  void drain(Nanoseconds time) {
     draining_ = true;
     gates_waiting_.clear();
     gates_.clear();
     context_->draining = true;
+    context_->keep_idle = keep_idle;
     drain_deadline_ = context_->clock.now() + time;
     flows_->drain();
   }

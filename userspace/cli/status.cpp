@@ -34,12 +34,29 @@ void print_threads(const v1::StatusReply& status, const Output& output) {
   table.print(output);
 }
 
+std::pair<std::string, Colour> describe_upgrade(const v1::Upgrade& upgrade) {
+  const std::string what =
+      fmt::format("{} of {}", upgrade.dry_run() ? "dry run" : "attempt", show_time(upgrade.started_at()));
+  switch (upgrade.state()) {
+    case v1::UPGRADE_STATE_POSSIBLE:
+      return {fmt::format("{}: {} could take over", what, upgrade.version()), Colour::good};
+    case v1::UPGRADE_STATE_FAILED:
+      return {fmt::format("{} failed, this callgated went on: {}", what, upgrade.problem()), Colour::bad};
+    default:
+      return {fmt::format("{} goes on in pid {}", what, upgrade.pid()), Colour::warning};
+  }
+}
+
 void print_status(const v1::StatusReply& status, const Output& output) {
   const auto line = [&](std::string_view name, const std::string& text, Colour colour = Colour::none) {
     output.out << fmt::format("{:<12} ", name) << output.paint(safe(text), colour) << '\n';
   };
   line("agent", fmt::format("callgated {}, pid {}, generation {}, since {}", status.version(), status.pid(),
                             status.generation(), show_time(status.started_at())));
+  if (status.has_upgrade()) {
+    const auto [text, colour] = describe_upgrade(status.upgrade());
+    line("upgrade", text, colour);
+  }
   line("proxy", fmt::format("pid {}, replaced {} times", status.proxy_pid(), status.proxy_restarts()));
   line("workloads",
        fmt::format("{}, those without a policy: {}", status.workloads(), mode_name(status.default_mode())));

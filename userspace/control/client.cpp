@@ -24,6 +24,9 @@ class GrpcClient : public Client {
       : stub_(v1::Control::NewStub(std::move(channel))), deadline_(deadline) {}
 
   Result<v1::StatusReply> status() override { return ask<v1::StatusReply>(&v1::Control::Stub::Status, {}); }
+  Result<v1::UpgradeReply> start_upgrade(const v1::UpgradeRequest& request) override {
+    return ask<v1::UpgradeReply>(&v1::Control::Stub::StartUpgrade, request);
+  }
   Result<v1::MetricsReply> metrics() override {
     return ask<v1::MetricsReply>(&v1::Control::Stub::Metrics, v1::MetricsRequest());
   }

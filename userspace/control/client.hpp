@@ -24,6 +24,7 @@ class Client {
 
   [[nodiscard]] virtual Result<v1::StatusReply> status() = 0;
   [[nodiscard]] virtual Result<v1::MetricsReply> metrics() = 0;
+  [[nodiscard]] virtual Result<v1::UpgradeReply> start_upgrade(const v1::UpgradeRequest& request) = 0;
   [[nodiscard]] virtual Result<v1::ListWorkloadsReply> list_workloads() = 0;
   [[nodiscard]] virtual Result<v1::EnrollReply> enroll(const v1::EnrollRequest&) = 0;
   [[nodiscard]] virtual Result<v1::UnenrollReply> unenroll(const v1::UnenrollRequest&) = 0;

@@ -60,6 +60,7 @@ class Backend {
 
   [[nodiscard]] virtual Result<v1::StatusReply> status(const Peer&) = 0;
   [[nodiscard]] virtual Result<v1::MetricsReply> metrics(const Peer&) = 0;
+  [[nodiscard]] virtual Result<v1::UpgradeReply> start_upgrade(const Peer&, const v1::UpgradeRequest&) = 0;
   [[nodiscard]] virtual Result<v1::ListWorkloadsReply> list_workloads(const Peer&) = 0;
   [[nodiscard]] virtual Result<v1::EnrollReply> enroll(const Peer&, const v1::EnrollRequest&) = 0;
   [[nodiscard]] virtual Result<v1::UnenrollReply> unenroll(const Peer&, const v1::UnenrollRequest&) = 0;

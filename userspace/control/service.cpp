@@ -168,6 +168,14 @@ grpc::Status Service::Metrics(grpc::ServerContext* context, const v1::MetricsReq
       [&](const Peer& peer) { return backend_.metrics(peer); });
 }
 
+grpc::Status Service::StartUpgrade(grpc::ServerContext* context, const v1::UpgradeRequest* request,
+                                   v1::UpgradeReply* reply) {
+  return answer(
+      *context, reply,
+      [&](const Peer& peer) { return access_.may_administrate(peer.uid, "replace callgated"); },
+      [&](const Peer& peer) { return backend_.start_upgrade(peer, *request); });
+}
+
 grpc::Status Service::ListWorkloads(grpc::ServerContext* context, const v1::ListWorkloadsRequest*,
                                     v1::ListWorkloadsReply* reply) {
   return answer(

@@ -38,6 +38,8 @@ class Service final : public v1::Control::Service {
                       v1::StatusReply* reply) override;
   grpc::Status Metrics(grpc::ServerContext* context, const v1::MetricsRequest* request,
                        v1::MetricsReply* reply) override;
+  grpc::Status StartUpgrade(grpc::ServerContext* context, const v1::UpgradeRequest* request,
+                            v1::UpgradeReply* reply) override;
   grpc::Status ListWorkloads(grpc::ServerContext* context, const v1::ListWorkloadsRequest* request,
                              v1::ListWorkloadsReply* reply) override;
   grpc::Status Enroll(grpc::ServerContext* context, const v1::EnrollRequest* request,

@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 
 #include "abi.h"
+#include "kernel/abi_version.hpp"
 
 namespace callgate::kernel {
 namespace {
@@ -28,7 +29,7 @@ Result<Flow> read_flow(int accepted_fd) {
                         "the connection was not redirected here: its caller dialled the gate itself");
     return system_error("getsockopt of a connection's flow", errno);
   }
-  if (size != sizeof(raw) || raw.abi_version != CALLGATE_ABI_VERSION)
+  if (size != sizeof(raw) || raw.abi_version != abi_version())
     return make_error("flow_version",
                       "the kernel programs on the gate's cgroup have another version than this program; "
                       "restart the agent");

@@ -15,6 +15,7 @@
 
 #include "abi.h"
 #include "base/file.hpp"
+#include "kernel/abi_version.hpp"
 #include "kernel/agent_cgroups.hpp"
 #include "kernel/cgroup.hpp"
 #include "kernel/counters.hpp"
@@ -166,7 +167,7 @@ Result<OpenedPrograms> open_programs(ProgramsConfig config) {
     config.cgroup_mount = *mount;
   }
   auto set = std::make_unique<ProgramSet>();
-  set->pin_root = config.pin_dir + "/v" + std::to_string(CALLGATE_ABI_VERSION);
+  set->pin_root = pin_root_of(config.pin_dir, abi_version());
   set->config = std::move(config);
 
   ::libbpf_set_print(keep_message);
@@ -180,6 +181,7 @@ Result<OpenedPrograms> open_programs(ProgramsConfig config) {
                       "the kernel programs cannot be opened: " + take_messages() + std::strerror(errno));
   set->skeleton->rodata->has_set_retval_in_sock_addr = can_set_retval_in_sock_addr();
   set->skeleton->rodata->has_set_retval_in_sock = can_set_retval_in_sock();
+  set->skeleton->rodata->abi_version = abi_version();
   static_cast<void>(take_messages());
   return OpenedPrograms(std::move(set));
 }
@@ -261,7 +263,7 @@ std::uint64_t Programs::gates_cgroup_id() const {
 }
 
 Result<void> remove_pins(const ProgramsConfig& config) {
-  const std::string root = config.pin_dir + "/v" + std::to_string(CALLGATE_ABI_VERSION);
+  const std::string root = pin_root_of(config.pin_dir, abi_version());
   std::error_code error;
   if (!std::filesystem::exists(root, error)) return {};
   if (std::filesystem::exists(root + "/workloads", error) &&

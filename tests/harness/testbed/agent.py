@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 
-from .processes import Failure, alive, end, kill_and_wait, run, wait_until
+from .processes import Failure, alive, end, kill_and_wait, run, terminate_and_wait, wait_until
 
 NOBODY = 65534
 
@@ -138,12 +138,25 @@ tls:
         if what in ("proxy", "both"):
             kill_and_wait(self.proxies() if what == "proxy" else self.pids("/agent-"))
 
+    def pid(self):
+        """Of the callgated that answers, which after an upgrade is no child of the testbed; None where none does."""
+        answer = self.command("--json", "status", check=False)
+        return int(json.loads(answer.stdout)["pid"]) if answer.returncode == 0 else None
+
+    def start_next(self, *options, configuration=None, abi=""):
+        """A callgated that is to take the running one's place, as somebody would start it by hand; of the `abi` "next"."""
+        with open(self.log_path, "ab") as log:
+            return self.node.start(os.path.join(self.bed.binaries, abi, "callgated"), "--config", configuration or self.configuration,
+                                   "--replace", *options, stdout=log, stderr=log)
+
     def stop(self):
         end(self.process, how=signal.SIGTERM, timeout=60)
 
     def close(self):
         if self.process is not None and self.process.poll() is None:
             end(self.process, how=signal.SIGTERM, timeout=20)
+        for pid in self.pids("/node/"):
+            terminate_and_wait(pid)
         kill_and_wait(self.pids())
         for directory, _, _ in os.walk(self.cgroup_root, topdown=False):
             try:

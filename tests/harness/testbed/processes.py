@@ -50,6 +50,15 @@ def alive(pid):
         return False
 
 
+def terminate_and_wait(pid, timeout=20.0):
+    """SIGTERMs a process of this testbed that is not its direct child, and waits until it is gone."""
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return
+    wait_until(lambda: not alive(pid), f"the end of process {pid}", timeout)
+
+
 def kill_and_wait(pids, timeout=10.0):
     """SIGKILLs processes of this testbed that are not its direct children, and waits until they are gone."""
     for pid in pids:

@@ -39,6 +39,9 @@ class FakeBackend : public Backend {
     return reply;
   }
   Result<v1::MetricsReply> metrics(const Peer&) override { return v1::MetricsReply(); }
+  Result<v1::UpgradeReply> start_upgrade(const Peer&, const v1::UpgradeRequest&) override {
+    return v1::UpgradeReply();
+  }
   Result<v1::DoctorReply> doctor(const Peer&) override { return v1::DoctorReply(); }
   Result<v1::ListSessionsReply> list_sessions(const Peer&, const v1::ListSessionsRequest& request) override {
     v1::ListSessionsReply reply;

@@ -218,9 +218,10 @@ void FakeNode::set_identities(const v1::Identities& identities) {
   wait([&] { return in_force_.identities() == version_; });
 }
 
-void FakeNode::drain(std::uint32_t milliseconds) {
+void FakeNode::drain(std::uint32_t milliseconds, bool keep_idle) {
   v1::ToProxy message;
   message.mutable_drain()->set_deadline(milliseconds);
+  message.mutable_drain()->set_keep_idle(keep_idle);
   send(message);
 }
 

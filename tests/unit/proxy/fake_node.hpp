@@ -52,7 +52,7 @@ class FakeNode {
   // These return once the worker says that the snapshot is in force.
   void set_policy(const std::string& yaml, bool enforce_by_default = true);
   void set_identities(const v1::Identities& identities);
-  void drain(std::uint32_t milliseconds);
+  void drain(std::uint32_t milliseconds, bool keep_idle = false);
   // Ends the channel, as callgated's death would.
   void die();
   // The worker has ended; returns what run() returned.

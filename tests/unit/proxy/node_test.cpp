@@ -105,6 +105,34 @@ TEST_CASE("draining finishes what is open, begins nothing, and says so") {
   bed.node.wait_drained();
 }
 
+TEST_CASE("where another agent takes over, an idle connection gets a last call before it ends") {
+  Bed bed;
+  Peer idle = bed.call();
+  idle.send(get("/forbidden"));
+  CHECK(idle.read_response().find("Connection: close") == std::string::npos);
+  Peer silent = bed.call();
+  bed.node.drain(2'000, true);
+  idle.send(get("/forbidden"));
+  CHECK(idle.read_to_end().find("Connection: close") != std::string::npos);
+  silent.send(get("/forbidden"));
+  CHECK(silent.read_to_end().find("Connection: close") != std::string::npos);
+  idle.close();
+  silent.close();
+  CHECK(bed.node.join());
+  bed.node.wait_drained();
+}
+
+TEST_CASE("an idle connection that begins no last call ends as completed") {
+  Bed bed;
+  Peer idle = bed.call();
+  idle.send(get("/forbidden"));
+  idle.read_response();
+  bed.node.drain(50, true);
+  idle.read_to_end();
+  CHECK(bed.node.join());
+  bed.node.wait_drained();
+}
+
 TEST_CASE("what does not finish while draining is cut off, and recorded as interrupted") {
   Bed bed;
   Peer caller = bed.call();

@@ -1,0 +1,204 @@
+#include "node/replacement.hpp"
+
+#include <cerrno>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+
+namespace callgate::node {
+namespace {
+
+constexpr std::chrono::seconds reminder{10};
+
+bool under_way(v1::UpgradeState state) {
+  return state == v1::UPGRADE_STATE_STARTING || state == v1::UPGRADE_STATE_SWITCHING;
+}
+
+// What runs next as root must be nobody else's to change.
+Result<void> check_program(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return system_error(fmt::format("look at {}", path), errno);
+  if (status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return make_error(
+        "unsafe_program",
+        fmt::format("{} must belong to root and be writable for it alone, because it runs as root", path));
+  }
+  return {};
+}
+
+}  // namespace
+
+Replacement::Replacement(Loop& loop, ReplacementSettings settings, std::function<void()> ready)
+    : loop_(loop), settings_(std::move(settings)), ready_(std::move(ready)) {}
+
+Result<void> Replacement::listen() {
+  auto listener = listen_for_handover(settings_.socket);
+  if (!listener) return listener.error();
+  listener_ = std::move(*listener);
+  listener_watch_ = loop_.when_readable(listener_.get(), [this] { on_connection(); });
+  return {};
+}
+
+void Replacement::stop_listening() {
+  listener_watch_ = {};
+  listener_.reset();
+}
+
+Result<void> Replacement::begin(bool dry_run) {
+  if (next_ || under_way(status_.state()))
+    return make_error("busy", "another replacement of callgated is going on: `callgate status` shows it");
+  CALLGATE_TRY(check_program(settings_.program));
+  Launch launch;
+  launch.program = settings_.program;
+  launch.arguments = {"--config", settings_.config, "--replace"};
+  if (dry_run) launch.arguments.emplace_back("--dry-run");
+  launch.cgroup = settings_.cgroup;
+  auto child = Child::start(launch);
+  if (!child) return child.error();
+  child_ = std::move(*child);
+  exit_watch_ = loop_.when_readable(child_.pidfd(), [this] { on_exit(); });
+  status_.Clear();
+  status_.set_state(v1::UPGRADE_STATE_STARTING);
+  status_.set_dry_run(dry_run);
+  status_.set_started_at(wall_ns());
+  status_.set_pid(static_cast<std::uint32_t>(child_.pid()));
+  log_info("replacement_started", {{"pid", std::to_string(child_.pid())},
+                                   {"program", settings_.program},
+                                   {"dry_run", dry_run ? "true" : "false"}});
+  return {};
+}
+
+void Replacement::on_connection() {
+  auto channel = accept_handover(listener_.get());
+  if (!channel) {
+    if (channel.error().code != "would_block")
+      log_warning("replacement_refused", {{"error", channel.error().message}});
+    return;
+  }
+  if (next_) return refuse(*channel, "another callgated is about to take its place already");
+  next_.emplace(std::move(*channel));
+  next_watch_ = loop_.when_readable(next_->fd(), [this] { on_message(); });
+}
+
+void Replacement::refuse(const HandoverChannel& channel, const std::string& reason) const {
+  v1::Handover message;
+  message.mutable_refused()->set_reason(reason);
+  const auto sent = channel.send(message);
+  log_warning("replacement_refused", {{"reason", reason}, {"told", sent ? "true" : sent.error().message}});
+}
+
+void Replacement::on_message() {
+  const auto message = next_->receive();
+  if (message) return handle(*message);
+  if (message.error().code == "would_block") return;
+  if (under_way(status_.state())) failed("it ended before it was ready: its log says why");
+  next_watch_ = {};
+  next_.reset();
+}
+
+void Replacement::handle(const v1::Handover& message) {
+  if (message.has_hello()) {
+    if (!under_way(status_.state())) {  // somebody started it by hand
+      status_.Clear();
+      status_.set_started_at(wall_ns());
+    }
+    status_.set_state(v1::UPGRADE_STATE_STARTING);
+    status_.set_pid(message.hello().pid());
+    status_.set_version(message.hello().version());
+    status_.set_abi(message.hello().abi());
+    status_.set_generation(message.hello().generation());
+    v1::Handover answer;
+    auto& own = *answer.mutable_hello();
+    own.set_version(CALLGATE_VERSION);
+    own.set_abi(settings_.abi);
+    own.set_generation(settings_.generation);
+    own.set_pid(static_cast<std::uint32_t>(::getpid()));
+    const auto sent = next_->send(answer);
+    if (!sent) failed(sent.error().message);
+    return;
+  }
+  if (message.has_ready() && status_.generation() != 0) {
+    status_.mutable_notes()->CopyFrom(message.ready().notes());
+    if (message.ready().dry_run()) {
+      status_.set_dry_run(true);
+      status_.set_state(v1::UPGRADE_STATE_POSSIBLE);
+      log_info("replacement_possible", {{"version", status_.version()}});
+      return;
+    }
+    status_.set_state(v1::UPGRADE_STATE_SWITCHING);
+    // From here on hand_over() reads.
+    next_watch_ = {};
+    ready_();
+    return;
+  }
+  failed(message.has_given_back() ? message.given_back().reason() : "it broke the order of a handover");
+  next_watch_ = {};
+  next_.reset();
+}
+
+bool Replacement::hand_over(const std::vector<std::uint64_t>& in_force,
+                            const std::function<bool()>& asked_to_stop) {
+  v1::Handover message;
+  message.mutable_yours()->mutable_in_force()->Add(in_force.begin(), in_force.end());
+  auto sent = next_->send(message);
+  if (!sent) {
+    failed(sent.error().message);
+    return false;
+  }
+  for (;;) {
+    std::optional<Result<v1::Handover>> answer;
+    {
+      const auto watch = loop_.when_readable(next_->fd(), [&] {
+        if (answer) return;
+        auto received = next_->receive();
+        if (received || received.error().code != "would_block") answer.emplace(std::move(received));
+      });
+      loop_.run_until([&] { return answer || asked_to_stop(); }, reminder);
+    }
+    if (!answer) {
+      if (asked_to_stop()) return true;
+      log_warning("handover_pending",
+                  {{"pid", std::to_string(status_.pid())},
+                   {"detail",
+                    "the next callgated holds the state, but has not switched the workloads yet; "
+                    "ending it gives them back"}});
+      continue;
+    }
+    if (*answer && (*answer)->has_switched()) {
+      exit_watch_ = {};
+      if (child_.pid() != 0) child_.release();
+      return true;
+    }
+    failed(!*answer                      ? "it ended before the workloads were its own: its log says why"
+           : (*answer)->has_given_back() ? (*answer)->given_back().reason()
+                                         : "it broke the order of a handover");
+    return false;
+  }
+}
+
+void Replacement::taken_back() {
+  v1::Handover message;
+  message.mutable_taken_back();
+  const auto told = next_->send(message);
+  log_info("handover_taken_back", {{"told", told ? "true" : "false"}});
+  next_.reset();
+}
+
+void Replacement::on_exit() {
+  exit_watch_ = {};
+  const std::string how = child_.wait();
+  if (status_.state() == v1::UPGRADE_STATE_STARTING)
+    failed(fmt::format("it ended with {}: its log says why", how));
+}
+
+void Replacement::failed(const std::string& why) {
+  log_error("replacement_failed", {{"pid", std::to_string(status_.pid())}, {"reason", why}});
+  status_.set_state(v1::UPGRADE_STATE_FAILED);
+  status_.set_problem(why);
+}
+
+}  // namespace callgate::node
