@@ -72,6 +72,11 @@ class Upgrade(BedCase):
         self.assertEqual([path for path, count in self.recorded_paths(prefix).items() if count != 1], [])
         return answered
 
+    def setUp(self):
+        # Whatever a test has left: the next one has a callgated, as a child of this process.
+        if self.agent.pid() is None:
+            self.agent.start()
+
     def ended(self, pid):
         wait_until(lambda: not alive(pid), f"the callgated that was replaced ({pid}) to end", 30)
 
@@ -195,14 +200,14 @@ class Upgrade(BedCase):
             for abi, expected in (("next", following), ("", version)):
                 before = self.agent.pid()
                 next_one = self.agent.start_next(abi=abi)
-                self.addCleanup(next_one.wait)
-                self.addCleanup(next_one.terminate)
                 wait_until(lambda pid=next_one.pid: self.agent.pid() == pid, "the next one to take over", 30)
                 self.assertEqual(f"v{self.agent.json('status')['abi']}", expected)
                 enrolled = {v: os.listdir(f"{self.agent.pin_root}/callgate/{v}/workloads") for v in self.versions_pinned()}
                 self.assertEqual({v: bool(names) for v, names in enrolled.items()}, {version: expected == version,
                                                                                     following: expected == following})
                 self.ended(before)
+                self.agent.process.wait(10)
+                self.agent.process = next_one
 
         self.under_load("abi", 24, act)
         self.assertFalse(alive(first))

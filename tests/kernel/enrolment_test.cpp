@@ -13,6 +13,7 @@
 #include "kernel/agent_cgroups.hpp"
 #include "kernel/cgroup.hpp"
 #include "kernel/features.hpp"
+#include "kernel/pins.hpp"
 #include "kernel/probe.hpp"
 
 using namespace callgate;
@@ -212,7 +213,7 @@ TEST_CASE("a link whose program has other maps is found by the self-test and rep
     }
     static_cast<void>(require_redirected(world, plain_attempt(world.inside(), to), to, false));
   }
-  need(kernel::remove_pins({elsewhere, ""}));
+  need(kernel::remove_pins(elsewhere));
 }
 
 TEST_CASE(
@@ -253,7 +254,7 @@ TEST_CASE(
     need(workloads.unenrol(id));
     require_direct(world, plain_attempt(world.inside(), to), false);
   }
-  need(kernel::remove_pins({pins, ""}));
+  need(kernel::remove_pins(pins));
 }
 
 TEST_CASE("a lost link is attached anew") {

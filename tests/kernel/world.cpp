@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "kernel/cgroup.hpp"
+#include "kernel/pins.hpp"
 
 namespace callgate::test {
 namespace {
@@ -71,7 +72,7 @@ Machine::Machine() {
 }
 
 Machine::~Machine() {
-  if (auto removed = kernel::remove_pins({pin_dir_, ""}); !removed)
+  if (auto removed = kernel::remove_pins(pin_dir_); !removed)
     std::fprintf(stderr, "%s\n", removed.error().message.c_str());
   programs_.reset();
   ::umount2(bpffs_.c_str(), MNT_DETACH);

@@ -44,6 +44,7 @@ void add_workloads(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_upgrade(CLI::App& app, Context& context);
+void add_uninstall(CLI::App& app, Context& context);
 void add_sessions(CLI::App& app, Context& context);  // list, show, tail
 void add_sessions_list(CLI::App& sessions, Context& context);
 void add_sessions_show(CLI::App& sessions, Context& context);

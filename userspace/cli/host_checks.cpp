@@ -5,10 +5,12 @@
 
 #include <cap-ng.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/file.hpp"
+#include "kernel/cgroup.hpp"
 #include "kernel/features.hpp"
 #include "policy/loader.hpp"
 
@@ -160,6 +162,22 @@ Findings check_configuration(const std::string& path) {
   return findings;
 }
 
+v1::Finding check_pins(const kernel::Pins& pins) {
+  if (pins.versions.empty()) return make_finding("pins", ok, "no agent has left anything in the kernel");
+  if (pins.workloads.empty() && pins.guarded_devices.empty())
+    return make_finding("pins", ok, "no workload is attached");
+  std::vector<std::string> cgroups;
+  for (const auto& workload : pins.workloads) {
+    if (cgroups.size() < 8) cgroups.push_back(workload.cgroup_path.value_or("a cgroup that was removed"));
+  }
+  return make_finding(
+      "pins", failed,
+      fmt::format("{} workloads stay attached without an agent, so their connections are refused: {}{}",
+                  pins.workloads.size(), fmt::join(cgroups, ", "),
+                  cgroups.size() < pins.workloads.size() ? ", ..." : ""),
+      "start callgated, which takes them over; or free them with `callgate uninstall`");
+}
+
 Findings check_host(const std::string& config_path) {
   Findings findings;
   const auto loaded = config::load_config(config_path);
@@ -172,6 +190,11 @@ Findings check_host(const std::string& config_path) {
           make_finding(feature.name, state, feature.why, feature.present ? std::string() : feature.cure));
     }
     findings.push_back(check_capabilities());
+    const auto mount = kernel::find_cgroup2_mount();
+    const auto pins =
+        mount ? kernel::find_pins(loaded.config.pin_dir, *mount) : Result<kernel::Pins>(mount.error());
+    findings.push_back(pins ? check_pins(*pins)
+                            : make_finding("pins", warning, pins.error().message, "see the findings above"));
   } else {
     utsname name{};
     ::uname(&name);

@@ -7,6 +7,7 @@
 
 #include "callgate/v1/control.pb.h"
 #include "config/config.hpp"
+#include "kernel/pins.hpp"
 
 namespace callgate::cli {
 
@@ -20,6 +21,8 @@ using Findings = std::vector<v1::Finding>;
 // Whether the file systems that callgate needs are mounted; `mountinfo` is the text of /proc/self/mountinfo.
 [[nodiscard]] v1::Finding check_cgroup2(std::string_view mountinfo);
 [[nodiscard]] v1::Finding check_bpffs(std::string_view mountinfo, const std::string& pin_dir);
+// What is pinned in the kernel where no agent runs.
+[[nodiscard]] v1::Finding check_pins(const kernel::Pins& pins);
 [[nodiscard]] v1::Finding check_run_dir(std::string_view mountinfo, const std::string& run_dir);
 // The type of the file system that `path` (which need not exist) is on; empty if the text does not tell.
 [[nodiscard]] std::string file_system_of(std::string_view mountinfo, const std::string& path);

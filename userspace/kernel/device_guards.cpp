@@ -1,37 +1,14 @@
 #include "kernel/device_guards.hpp"
 
-#include <array>
 #include <cerrno>
-#include <cstring>
-
-#include <net/if.h>
 
 #include "abi.h"
 #include "kernel/counters.hpp"
+#include "kernel/device_filter.hpp"
 #include "kernel/program_set.hpp"
 
 namespace callgate::kernel {
 namespace {
-
-// First of all filters of the device; when it has nothing against a packet the next one decides.
-constexpr std::uint32_t priority = 1;
-constexpr std::uint32_t handle = 0xca11;
-
-bpf_tc_hook hook_of(std::uint32_t device) {
-  bpf_tc_hook hook{};
-  hook.sz = sizeof(hook);
-  hook.ifindex = static_cast<int>(device);
-  hook.attach_point = BPF_TC_INGRESS;
-  return hook;
-}
-
-bpf_tc_opts filter_options() {
-  bpf_tc_opts options{};
-  options.sz = sizeof(options);
-  options.handle = handle;
-  options.priority = priority;
-  return options;
-}
 
 callgate_device_config to_kernel(const DeviceGuardConfig& config) {
   callgate_device_config raw{};
@@ -52,11 +29,6 @@ DeviceGuardConfig from_kernel(const callgate_device_config& raw) {
           (raw.flags & CALLGATE_REFUSE_SCTP) != 0,
           (raw.flags & CALLGATE_LOSS_OPEN) != 0,
           raw.heartbeat_slot};
-}
-
-bool device_exists(std::uint32_t device) {
-  std::array<char, IF_NAMESIZE> name{};
-  return ::if_indextoname(device, name.data()) != nullptr;
 }
 
 int configs_map(const Programs& programs) {
@@ -81,45 +53,16 @@ Result<void> DeviceGuards::attach(std::uint32_t device, const DeviceGuardConfig&
   if (::bpf_map_update_elem(configs_map(programs_), &device, &raw, BPF_ANY) != 0)
     return system_error("write the configuration of a device guard", errno);
 
-  bpf_tc_hook hook = hook_of(device);
-  if (const int error = ::bpf_tc_hook_create(&hook); error != 0 && error != -EEXIST)
-    return make_error("attach_failed", "the device " + std::to_string(device) +
-                                           " cannot have a filter (clsact): " + std::strerror(-error) +
-                                           "; is sch_ingress available?");
-  bpf_tc_opts options = filter_options();
-  options.prog_fd = ::bpf_program__fd(programs_.set().skeleton->progs.guard_device);
-  options.flags = BPF_TC_F_REPLACE;
-  if (const int error = ::bpf_tc_attach(&hook, &options); error != 0)
-    return make_error("attach_failed", "the guard cannot be attached to the device " +
-                                           std::to_string(device) + ": " + std::strerror(-error) +
-                                           "; is cls_bpf available?");
-  return {};
+  return attach_device_filter(device, ::bpf_program__fd(programs_.set().skeleton->progs.guard_device));
 }
 
 Result<void> DeviceGuards::detach(std::uint32_t device) const {
-  bpf_tc_hook hook = hook_of(device);
-  bpf_tc_opts options = filter_options();
-  auto attached = is_attached(device);
-  if (!attached) return attached.error();
-  if (*attached) {
-    if (const int error = ::bpf_tc_detach(&hook, &options); error != 0)
-      return system_error("detach a device guard", -error);
-  }
+  CALLGATE_TRY(detach_device_filter(device));
   if (::bpf_map_delete_elem(configs_map(programs_), &device) != 0 && errno != ENOENT)
     return system_error("remove the configuration of a device guard", errno);
   if (::bpf_map_delete_elem(counters_map(programs_), &device) != 0 && errno != ENOENT)
     return system_error("remove the counters of a device guard", errno);
   return {};
-}
-
-Result<bool> DeviceGuards::is_attached(std::uint32_t device) const {
-  if (!device_exists(device)) return false;
-  const bpf_tc_hook hook = hook_of(device);
-  bpf_tc_opts options = filter_options();
-  const int error = ::bpf_tc_query(&hook, &options);
-  if (error == -ENOENT || error == -EINVAL) return false;  // no filter; no clsact
-  if (error != 0) return system_error("query a device guard", -error);
-  return true;
 }
 
 Result<std::vector<GuardedDevice>> DeviceGuards::list() const {
@@ -129,7 +72,7 @@ Result<std::vector<GuardedDevice>> DeviceGuards::list() const {
        previous = &device) {
     callgate_device_config raw{};
     if (::bpf_map_lookup_elem(configs_map(programs_), &device, &raw) != 0) continue;
-    auto attached = is_attached(device);
+    auto attached = has_device_filter(device);
     if (!attached) return attached.error();
     guards.push_back({device, from_kernel(raw), *attached});
   }

@@ -48,7 +48,6 @@ class DeviceGuards {
   [[nodiscard]] Result<Counters> counters(std::uint32_t device) const;
 
  private:
-  [[nodiscard]] Result<bool> is_attached(std::uint32_t device) const;
   const Programs& programs_;
 };
 

@@ -262,20 +262,4 @@ std::uint64_t Programs::gates_cgroup_id() const {
   return set_->gates_cgroup_id;
 }
 
-Result<void> remove_pins(const ProgramsConfig& config) {
-  const std::string root = pin_root_of(config.pin_dir, abi_version());
-  std::error_code error;
-  if (!std::filesystem::exists(root, error)) return {};
-  if (std::filesystem::exists(root + "/workloads", error) &&
-      !std::filesystem::is_empty(root + "/workloads", error))
-    return make_error("workloads_enrolled",
-                      "workloads are still enrolled below " + root + "; unenrol them first");
-  if (std::filesystem::exists(root + "/agents", error))
-    for (const auto& entry : std::filesystem::directory_iterator(root + "/agents", error))
-      CALLGATE_TRY(detach_agent(entry.path()));
-  if (!error) std::filesystem::remove_all(root, error);
-  if (error) return system_error("remove " + root, error.value());
-  return {};
-}
-
 }  // namespace callgate::kernel

@@ -114,8 +114,4 @@ class Programs {
 // Errors: kernel_too_old, btf_missing, not_bpffs, no_cgroup2, each with its cure; open_failed.
 [[nodiscard]] Result<OpenedPrograms> open_programs(ProgramsConfig config);
 
-// Detaches the gates' side of every agent and removes everything below <pin_dir>/v<ABI>; workloads must have
-// been unenrolled and device guards detached before. Errors: workloads_enrolled, system.
-[[nodiscard]] Result<void> remove_pins(const ProgramsConfig& config);
-
 }  // namespace callgate::kernel
