@@ -105,12 +105,24 @@ Result<void> Agent::make_serving_parts() {
   const auto user = proxy_user(config_.proxy.user);
   if (!user) return user.error();
   threads_ = proxy_threads(config_);
+  v1::ProxyLimits limits = proxy_limits(config_);
+  const std::uint64_t needed = descriptors_needed(limits, threads_);
+  const std::uint64_t possible = raise_descriptor_limit(needed);
+  if (possible < needed) {
+    fit_connections(limits, threads_, possible);
+    log_warning(
+        "connections_limited",
+        {{"open_files", std::to_string(possible)},
+         {"needed", std::to_string(needed)},
+         {"connections", std::to_string(limits.connections())},
+         {"cure", "let callgated have more open files (LimitNOFILE), or lower `limits.connections`"}});
+  }
   SupervisorSettings supervision;
   supervision.binary = proxy_binary(config_, options_.program);
   supervision.cgroup = cgroups_->proxy().path;
   supervision.uid = user->first;
   supervision.gid = user->second;
-  supervisor_.emplace(loop_, *helper_, std::move(supervision), proxy_limits(config_), supervisor_hooks());
+  supervisor_.emplace(loop_, *helper_, std::move(supervision), limits, supervisor_hooks());
 
   namespaces_.emplace(
       *helper_, *programs_,

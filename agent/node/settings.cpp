@@ -10,12 +10,19 @@
 #include <fmt/format.h>
 #include <pwd.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include "abi.h"
 #include "callgate/v1/node.pb.h"
 
 namespace callgate::node {
 namespace {
+
+// The caller's, the target's, and as many again that are kept for later.
+constexpr std::uint64_t descriptors_per_connection = 3;
+// Gates, stocks of sockets in each namespace, refused connections that wait for their record, and what a
+// process has anyway.
+constexpr std::uint64_t descriptors_of_thread = 512;
 
 std::uint32_t milliseconds(std::chrono::milliseconds time) {
   return static_cast<std::uint32_t>(
@@ -90,6 +97,28 @@ std::uint32_t proxy_threads(const config::Config& config) {
         ::sched_getaffinity(0, sizeof(set), &set) == 0 ? static_cast<std::uint32_t>(CPU_COUNT(&set)) : 1;
   }
   return std::clamp<std::uint32_t>(threads, 1, CALLGATE_MAX_GATE_PORTS);
+}
+
+std::uint64_t descriptors_needed(const v1::ProxyLimits& limits, std::uint32_t threads) {
+  return threads * (descriptors_per_connection * std::uint64_t{limits.connections()} + descriptors_of_thread);
+}
+
+std::uint64_t raise_descriptor_limit(std::uint64_t needed) {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return 0;
+  if (files.rlim_cur >= needed) return files.rlim_cur;
+  const rlimit wanted{needed, std::max<rlim_t>(needed, files.rlim_max)};
+  if (::setrlimit(RLIMIT_NOFILE, &wanted) == 0) return needed;
+  const rlimit possible{files.rlim_max, files.rlim_max};
+  return ::setrlimit(RLIMIT_NOFILE, &possible) == 0 ? files.rlim_max : files.rlim_cur;
+}
+
+void fit_connections(v1::ProxyLimits& limits, std::uint32_t threads, std::uint64_t descriptors) {
+  const std::uint64_t share = descriptors / threads;
+  const std::uint64_t connections =
+      share > descriptors_of_thread ? (share - descriptors_of_thread) / descriptors_per_connection : 0;
+  limits.set_connections(
+      static_cast<std::uint32_t>(std::clamp<std::uint64_t>(connections, 1, limits.connections())));
 }
 
 std::string proxy_binary(const config::Config& config, const std::string& program) {

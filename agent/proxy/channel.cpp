@@ -54,11 +54,13 @@ Result<std::optional<Channel::Incoming>> Channel::receive() {
   if (size == 0) return closed();
   Incoming incoming;
   incoming.descriptors = take_descriptors(header);
-  if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+  if ((header.msg_flags & MSG_TRUNC) != 0)
     return make_error("bad_message", "a message of the channel is longer than the protocol allows");
-  }
-  auto message = parse_channel_message(Bytes(packet.data(), static_cast<std::size_t>(size)),
-                                       incoming.descriptors.size());
+  const Bytes bytes(packet.data(), static_cast<std::size_t>(size));
+  const bool cut = (header.msg_flags & MSG_CTRUNC) != 0;
+  if (cut) incoming.descriptors.clear();
+  auto message =
+      cut ? parse_without_descriptors(bytes) : parse_channel_message(bytes, incoming.descriptors.size());
   if (!message) return message.error();
   incoming.message = std::move(*message);
   return std::optional<Incoming>(std::move(incoming));

@@ -18,4 +18,9 @@ inline constexpr std::size_t most_descriptors = 64;
 // is empty, or has another number of descriptors than its kind demands.
 [[nodiscard]] Result<v1::ToProxy> parse_channel_message(Bytes packet, std::size_t descriptors);
 
+// The same for a packet whose descriptors did not all fit into this process. Sockets that could not be had
+// are an answer like any other, without a socket; everything else is too important to go on without:
+// bad_message.
+[[nodiscard]] Result<v1::ToProxy> parse_without_descriptors(Bytes packet);
+
 }  // namespace callgate::proxy

@@ -97,7 +97,8 @@ std::unique_ptr<UpstreamConnection> UpstreamPool::take(UpstreamBucket& bucket, S
 void UpstreamPool::give_back(std::unique_ptr<UpstreamConnection> connection, Nanoseconds now) {
   UpstreamBucket& bucket = *connection->bucket;
   Stream& stream = *connection->stream;
-  if (bucket.retired_ || bucket.idle_.size() >= settings_.pool_idle || stream.broken() || stream.blocked()) {
+  if (bucket.retired_ || bucket.idle_.size() >= settings_.pool_idle || size_ >= settings_.connections ||
+      stream.broken() || stream.blocked()) {
     close_quietly(stream);
     return;
   }

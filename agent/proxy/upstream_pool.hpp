@@ -95,8 +95,8 @@ class UpstreamPool {
                                                        std::string_view host);
   // The idle connection that was used last, or null. Its events go to `user`.
   [[nodiscard]] std::unique_ptr<UpstreamConnection> take(UpstreamBucket& bucket, StreamUser& user);
-  // Keeps a connection on which nothing is under way. Where there is no room, or it is not quiet, it is
-  // closed.
+  // Keeps a connection on which nothing is under way. Where there is no room (in the bucket, or in all of
+  // them together, which keep as many as there may be callers), or it is not quiet, it is closed.
   void give_back(std::unique_ptr<UpstreamConnection> connection, Nanoseconds now);
   // Closes what has been idle for too long, and what its workload could not use again.
   void sweep(Nanoseconds now, const Workloads& workloads);

@@ -29,6 +29,7 @@ constexpr int accepts_per_turn = 64;
 constexpr int last_turns = 80;
 // How soon somebody who waits for space in the ring looks again, in milliseconds.
 constexpr int ring_wait = 1;
+constexpr Nanoseconds warning_interval = 10'000 * nanoseconds_per_millisecond;
 constexpr Nanoseconds housekeeping_interval = 1000 * nanoseconds_per_millisecond;
 
 Fd make_epoll() {
@@ -359,6 +360,8 @@ class Worker::Loop {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       // Out of descriptors or memory: what waits is tried again at the next sweep.
       accept_failed_ = true;
+      if (context_->clock.now() < next_accept_warning_) return;
+      next_accept_warning_ = context_->clock.now() + warning_interval;
       log_warning("accept_failed", {{"detail", system_error("accept", errno).message}});
       return;
     }
@@ -465,6 +468,7 @@ class Worker::Loop {
   Nanoseconds next_sweep_ = 0;
   Nanoseconds next_housekeeping_ = 0;
   Nanoseconds next_ring_wake_ = 0;
+  Nanoseconds next_accept_warning_ = 0;
   Nanoseconds drain_deadline_ = 0;
   bool draining_ = false;
   bool channel_lost_ = false;

@@ -37,7 +37,9 @@ Result<void> check_no_agent(const std::string& state_dir) {
     return system_error(fmt::format("open {}", path), errno);
   }
   if (::flock(lock.get(), LOCK_SH | LOCK_NB) == 0) return {};
-  return make_error("refused", "callgated runs: stop it first (`systemctl stop callgated`), so that it does not make again what this removes");
+  return make_error("refused",
+                    "callgated runs: stop it first (`systemctl stop callgated`), so that it does not make "
+                    "again what this removes");
 }
 
 // A directory that is a mount point stays, empty.
@@ -47,7 +49,8 @@ Result<void> remove_tree(const std::string& path) {
     std::filesystem::remove_all(entry.path(), error);
     if (error) return system_error(fmt::format("remove {}", entry.path().string()), error.value());
   }
-  if (::rmdir(path.c_str()) != 0 && errno != ENOENT && errno != EBUSY) return system_error(fmt::format("remove {}", path), errno);
+  if (::rmdir(path.c_str()) != 0 && errno != ENOENT && errno != EBUSY)
+    return system_error(fmt::format("remove {}", path), errno);
   return {};
 }
 
@@ -79,8 +82,8 @@ std::string to_json(const kernel::Pins& pins, const std::vector<std::string>& un
   return boost::json::serialize(all);
 }
 
-void print(const kernel::Pins& pins, const std::vector<std::string>& units, const config::Config& config, const Options& options,
-           const Output& output) {
+void print(const kernel::Pins& pins, const std::vector<std::string>& units, const config::Config& config,
+           const Options& options, const Output& output) {
   const std::string would = options.dry_run ? "would " : "";
   for (const auto& workload : pins.workloads) {
     output.out << safe(fmt::format("workload {} ({}): connections {}go directly again", workload.workload,
@@ -88,15 +91,20 @@ void print(const kernel::Pins& pins, const std::vector<std::string>& units, cons
                << '\n';
   }
   for (const std::uint32_t device : pins.guarded_devices)
-    output.out << fmt::format("device {}: its guard {}be removed\n", device, options.dry_run ? "would " : "will ");
+    output.out << fmt::format("device {}: its guard {}be removed\n", device,
+                              options.dry_run ? "would " : "will ");
   for (const std::string& unit : units)
     output.out << safe(fmt::format("unit {}: {}start without callgate again", unit, would)) << '\n';
   if (options.purge)
-    output.out << safe(fmt::format("{}: identities and records {}be deleted", config.state_dir, options.dry_run ? "would " : "will ")) << '\n';
-  if (pins.versions.empty() && units.empty() && !options.purge) output.out << "there is nothing of callgate in the kernel\n";
+    output.out << safe(fmt::format("{}: identities and records {}be deleted", config.state_dir,
+                                   options.dry_run ? "would " : "will "))
+               << '\n';
+  if (pins.versions.empty() && units.empty() && !options.purge)
+    output.out << "there is nothing of callgate in the kernel\n";
 }
 
-Result<void> remove(const std::vector<std::string>& units, const config::Config& config, const std::string& mount, bool purge) {
+Result<void> remove(const std::vector<std::string>& units, const config::Config& config,
+                    const std::string& mount, bool purge) {
   for (const std::string& unit : units) {
     const auto removed = remove_drop_in(unit);
     if (!removed) return removed.error();
@@ -105,7 +113,8 @@ Result<void> remove(const std::vector<std::string>& units, const config::Config&
   remove_cgroups(config.cgroup_root.empty() ? mount + "/callgate" : config.cgroup_root);
   // Nothing that is left there could mean anything to an agent that starts: what was enrolled is free now.
   const std::string registry = config.state_dir + "/workloads.json";
-  if (::unlink(registry.c_str()) != 0 && errno != ENOENT) return system_error(fmt::format("remove {}", registry), errno);
+  if (::unlink(registry.c_str()) != 0 && errno != ENOENT)
+    return system_error(fmt::format("remove {}", registry), errno);
   if (!purge) return {};
   CALLGATE_TRY(remove_tree(config.run_dir));
   return remove_tree(config.state_dir);
@@ -113,12 +122,14 @@ Result<void> remove(const std::vector<std::string>& units, const config::Config&
 
 int uninstall(const Context& context, const Options& options) {
   if (::geteuid() != 0)
-    return context.fail(make_error("denied", "detaching kernel programs takes root: sudo callgate uninstall"));
+    return context.fail(
+        make_error("denied", "detaching kernel programs takes root: sudo callgate uninstall"));
   const std::string path = context.config.empty() ? std::string(config::default_path) : context.config;
   const auto loaded = config::load_config(path);
   if (!loaded.findings.empty() && (!context.config.empty() || ::access(path.c_str(), F_OK) == 0)) {
-    return context.fail(make_error("bad_config", fmt::format("{}\nwhere things are is in the configuration: correct it first",
-                                                             config::format_finding(loaded.findings.front()))));
+    return context.fail(
+        make_error("bad_config", fmt::format("{}\nwhere things are is in the configuration: correct it first",
+                                             config::format_finding(loaded.findings.front()))));
   }
   const auto& config = loaded.config;
   const auto free = check_no_agent(config.state_dir);
@@ -145,19 +156,24 @@ int uninstall(const Context& context, const Options& options) {
 
 void add_uninstall(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();  // shared: with the action, which outlives this function
-  auto* const command = app.add_subcommand("uninstall", "Free all workloads and remove everything from the kernel, where no agent runs");
+  auto* const command = app.add_subcommand(
+      "uninstall", "Free all workloads and remove everything from the kernel, where no agent runs");
   command->add_flag("--dry-run", options->dry_run, "Only say what would be removed");
   command->add_flag("--purge", options->purge, "Delete the state directory too: identities, and all records");
   command->footer(
-      "A callgated that stops leaves its workloads attached, so that nothing goes out uncontrolled; their connections are refused.\n"
-      "This frees them: programs of every version are detached, device guards and drop-ins of units removed. Connections\n"
-      "that exist stay. It is also the cure for pins that nobody owns (`callgate doctor`). Needs root and no running agent.\n"
+      "A callgated that stops leaves its workloads attached, so that nothing goes out uncontrolled; their "
+      "connections are refused.\n"
+      "This frees them: programs of every version are detached, device guards and drop-ins of units removed. "
+      "Connections\n"
+      "that exist stay. It is also the cure for pins that nobody owns (`callgate doctor`). Needs root and no "
+      "running agent.\n"
       "\n"
       "Examples:\n"
       "  sudo callgate uninstall --dry-run\n"
       "  sudo systemctl stop callgated && sudo callgate uninstall\n"
       "  sudo callgate uninstall --purge");
-  command->callback([&context, options] { context.action = [&context, options] { return uninstall(context, *options); }; });
+  command->callback(
+      [&context, options] { context.action = [&context, options] { return uninstall(context, *options); }; });
 }
 
 }  // namespace callgate::cli

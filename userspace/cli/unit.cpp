@@ -42,16 +42,19 @@ Result<std::string> systemctl(std::vector<std::string> arguments) {
   ::posix_spawn_file_actions_destroy(&actions);
   out.reset();
   if (failure != 0)
-    return make_error("no_systemd", "systemctl cannot be run: units are systemd's; on this host use --cgroup or --pid");
+    return make_error("no_systemd",
+                      "systemctl cannot be run: units are systemd's; on this host use --cgroup or --pid");
   std::string answer;
   char buffer[4096];
-  for (ssize_t size = 0; (size = ::read(in.get(), buffer, sizeof(buffer))) > 0 && answer.size() < largest_answer;)
+  for (ssize_t size = 0;
+       (size = ::read(in.get(), buffer, sizeof(buffer))) > 0 && answer.size() < largest_answer;)
     answer.append(buffer, static_cast<std::size_t>(size));
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    return make_error("no_systemd", fmt::format("`systemctl {}` failed: its message above says why", arguments[1]));
+    return make_error("no_systemd",
+                      fmt::format("`systemctl {}` failed: its message above says why", arguments[1]));
   }
   return answer;
 }
@@ -59,7 +62,8 @@ Result<std::string> systemctl(std::vector<std::string> arguments) {
 bool is_unit_name(const std::string& name) {
   return !name.empty() && name.size() < 256 && name[0] != '-' && name[0] != '.' &&
          std::all_of(name.begin(), name.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '@' || c == ':' || c == '\\';
+           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '@' || c == ':' ||
+                  c == '\\';
          });
 }
 
@@ -79,9 +83,11 @@ std::string quote(const std::string& word) {
 Result<Unit> find_unit(const std::string& name) {
   Unit unit;
   unit.name = name.find('.') == std::string::npos ? name + ".service" : name;
-  if (!is_unit_name(unit.name)) return make_error("bad_name", fmt::format("\"{}\" is no name of a unit", name));
-  const auto answer = systemctl({"show", "--no-pager", "-p", "LoadState,ControlGroup,PrivateNetwork,NetworkNamespacePath,FragmentPath",
-                                 "--", unit.name});
+  if (!is_unit_name(unit.name))
+    return make_error("bad_name", fmt::format("\"{}\" is no name of a unit", name));
+  const auto answer =
+      systemctl({"show", "--no-pager", "-p",
+                 "LoadState,ControlGroup,PrivateNetwork,NetworkNamespacePath,FragmentPath", "--", unit.name});
   if (!answer) return answer.error();
   std::map<std::string, std::string> properties;
   std::istringstream lines(*answer);
@@ -90,7 +96,8 @@ Result<Unit> find_unit(const std::string& name) {
     if (equals != std::string::npos) properties[line.substr(0, equals)] = line.substr(equals + 1);
   }
   if (properties["LoadState"] != "loaded" && properties["LoadState"] != "masked")
-    return make_error("not_found", fmt::format("systemd knows no unit {}: `systemctl list-units` shows them", unit.name));
+    return make_error("not_found",
+                      fmt::format("systemd knows no unit {}: `systemctl list-units` shows them", unit.name));
   if (!properties["ControlGroup"].empty()) {
     const auto mount = kernel::find_cgroup2_mount();
     if (!mount) return mount.error();
@@ -107,8 +114,8 @@ std::string make_drop_in(const PersistentEnrolment& enrolment) {
   command += " enroll --unit " + quote(enrolment.unit);
   if (!enrolment.workload.empty()) command += " --name " + quote(enrolment.workload);
   if (!enrolment.identity.empty()) command += " --identity " + quote(enrolment.identity);
-  // "+" is outside of the unit's sandbox and namespaces, "!" only has root's privileges: the agent takes the network namespace of
-  // whoever asks.
+  // "+" is outside of the unit's sandbox and namespaces, "!" only has root's privileges: the agent takes the
+  // network namespace of whoever asks.
   return fmt::format(
       "# Made by `callgate enroll --unit {0} --persist`: the unit starts only under callgate.\n"
       "# `callgate unenroll --unit {0} --persist` removes it.\n"
@@ -150,7 +157,8 @@ std::vector<std::string> persistent_units(const std::string& directory) {
   std::error_code error;  // no directory, no units
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
     const std::string name = entry.path().filename();
-    if (name.size() > 2 && name.compare(name.size() - 2, 2, ".d") == 0 && ::access((entry.path() / file_name).c_str(), F_OK) == 0)
+    if (name.size() > 2 && name.compare(name.size() - 2, 2, ".d") == 0 &&
+        ::access((entry.path() / file_name).c_str(), F_OK) == 0)
       units.push_back(name.substr(0, name.size() - 2));
   }
   std::sort(units.begin(), units.end());

@@ -7,7 +7,8 @@
 
 namespace callgate::kernel {
 
-// Attaches a program as the first filter of what the device receives, in the place of an earlier guard. Error attach_failed.
+// Attaches a program as the first filter of what the device receives, in the place of an earlier guard. Error
+// attach_failed.
 [[nodiscard]] Result<void> attach_device_filter(std::uint32_t device, int program_fd);
 // A missing one, or a missing device, is fine. Error system.
 [[nodiscard]] Result<void> detach_device_filter(std::uint32_t device);

@@ -35,7 +35,8 @@ Result<std::vector<std::uint32_t>> guarded_devices(const std::string& version) {
     return system_error("open the pinned map of device guards", errno);
   }
   std::uint32_t device = 0;
-  for (const void* previous = nullptr; ::bpf_map_get_next_key(map.get(), previous, &device) == 0; previous = &device)
+  for (const void* previous = nullptr; ::bpf_map_get_next_key(map.get(), previous, &device) == 0;
+       previous = &device)
     found.push_back(device);
   return found;
 }

@@ -26,8 +26,8 @@ struct Pins {
 // `cgroup_mount` of cgroup2. Errors: system.
 [[nodiscard]] Result<Pins> find_pins(const std::string& pin_dir, const std::string& cgroup_mount);
 
-// Detaches and removes all of it: workloads connect directly again, connections that exist stay. No agent may run. Goes as far as it
-// can; what is left after an error can be removed by another call. Errors: system.
+// Detaches and removes all of it: workloads connect directly again, connections that exist stay. No agent may
+// run. Goes as far as it can; what is left after an error can be removed by another call. Errors: system.
 [[nodiscard]] Result<void> remove_pins(const std::string& pin_dir);
 
 }  // namespace callgate::kernel

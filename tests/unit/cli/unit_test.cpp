@@ -6,8 +6,8 @@
 #include <catch2/catch.hpp>
 #include <sys/stat.h>
 
-#include "base/file.hpp"
 #include "../workload/temporary.hpp"
+#include "base/file.hpp"
 
 using namespace callgate;
 using namespace callgate::cli;
@@ -21,8 +21,8 @@ class Systemctl {
   explicit Systemctl(const std::string& answer, int status = 0) : path_(std::getenv("PATH")) {
     const std::string program = directory_.path() + "/systemctl";
     std::ofstream(directory_.path() + "/answer") << answer;
-    std::ofstream(program) << "#!/bin/sh\necho \"$@\" >> " << calls_path() << "\n/bin/cat " << directory_.path()
-                           << "/answer\nexit " << status << "\n";
+    std::ofstream(program) << "#!/bin/sh\necho \"$@\" >> " << calls_path() << "\n/bin/cat "
+                           << directory_.path() << "/answer\nexit " << status << "\n";
     REQUIRE(::chmod(program.c_str(), 0755) == 0);
     ::setenv("PATH", (directory_.path() + ":" + path_).c_str(), 1);
   }
@@ -39,7 +39,8 @@ class Systemctl {
 
 TEST_CASE("a unit is found by its name, with or without suffix") {
   const Systemctl systemctl(
-      "LoadState=loaded\nControlGroup=/system.slice/shop.service\nPrivateNetwork=no\nNetworkNamespacePath=\n");
+      "LoadState=loaded\nControlGroup=/system.slice/"
+      "shop.service\nPrivateNetwork=no\nNetworkNamespacePath=\n");
   const auto unit = find_unit("shop");
   REQUIRE(unit);
   CHECK(unit->name == "shop.service");
@@ -69,14 +70,17 @@ TEST_CASE("units that are none are errors that say which") {
 }
 
 TEST_CASE("the drop-in has the unit enrolled before its own processes, with every word quoted") {
-  const std::string text = make_drop_in({"shop.service", "/usr/bin/callgate", "", "shop", "spiffe://callgate.local/a%20b", false});
-  CHECK(text.find("ExecStartPre=+\"/usr/bin/callgate\" enroll --unit \"shop.service\" --name \"shop\" --identity "
-                  "\"spiffe://callgate.local/a%%20b\"\n") != std::string::npos);
+  const std::string text =
+      make_drop_in({"shop.service", "/usr/bin/callgate", "", "shop", "spiffe://callgate.local/a%20b", false});
+  CHECK(text.find(
+            "ExecStartPre=+\"/usr/bin/callgate\" enroll --unit \"shop.service\" --name \"shop\" --identity "
+            "\"spiffe://callgate.local/a%%20b\"\n") != std::string::npos);
   CHECK(text.find("After=callgated.service") != std::string::npos);
   CHECK(text.find("Wants=callgated.service") != std::string::npos);
   // Within the unit's network namespace.
   CHECK(make_drop_in({"shop.service", "/usr/bin/callgate", "/run/a b.sock", "", "", true})
-            .find("ExecStartPre=!\"/usr/bin/callgate\" --socket \"/run/a b.sock\" enroll") != std::string::npos);
+            .find("ExecStartPre=!\"/usr/bin/callgate\" --socket \"/run/a b.sock\" enroll") !=
+        std::string::npos);
 }
 
 TEST_CASE("drop-ins are written, listed and removed, and systemd is told each time") {
