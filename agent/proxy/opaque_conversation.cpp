@@ -146,16 +146,17 @@ void OpaqueConversation::policy_changed() {
   session_.refresh();
   if (session_.selection().mode() != policy::Mode::enforce) return;
   const auto policy = session_.policy();
-  OpaqueTarget now = find_opaque_target(*policy->engine, session_.selection(), session_.flow());
   if (phase_ == Phase::opening) {
     policy_ = policy;
-    target_ = std::move(now);
+    target_ = find_opaque_target(*policy->engine, session_.selection(), session_.flow());
     return;
   }
-  if (now.allowed() && now.host == target_.host) return;
+  const OpaqueTarget now =
+      judge_opaque_target(*policy->engine, session_.selection(), session_.flow(), target_.host);
+  if (now.allowed() && same_demands(*now.decision.upstream, *target_.decision.upstream)) return;
   end({record::Outcome::interrupted, "policy_changed",
-       now.allowed() ? std::string("the policies now take the connection for another target")
-                     : "the policies changed: " + (now.refusal ? now.refusal->detail : denial(now)),
+       now.allowed() ? std::string("the policies changed: they demand another proof of the target")
+                     : "the policies changed: " + denial(now),
        true});
 }
 

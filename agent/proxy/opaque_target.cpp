@@ -17,7 +17,25 @@ std::vector<std::string> candidates(const policy::Engine& engine, const kernel::
   return hosts;
 }
 
+OpaqueTarget judge(const policy::Engine& engine, const policy::Selection& selection, const kernel::Flow& flow,
+                   std::string host) {
+  OpaqueTarget target;
+  target.decision = engine.decide(selection, {host, flow.destination.port, "tcp", "connect", {}});
+  target.host = std::move(host);
+  target.named = !target.decision.rule.empty();
+  return target;
+}
+
 }  // namespace
+
+OpaqueTarget judge_opaque_target(const policy::Engine& engine, const policy::Selection& selection,
+                                 const kernel::Flow& flow, const std::string& host) {
+  for (std::string& other : candidates(engine, flow)) {
+    OpaqueTarget target = judge(engine, selection, flow, std::move(other));
+    if (target.named && target.decision.verdict == policy::Verdict::deny) return target;
+  }
+  return judge(engine, selection, flow, host);
+}
 
 OpaqueTarget find_opaque_target(const policy::Engine& engine, const policy::Selection& selection,
                                 const kernel::Flow& flow) {
@@ -25,10 +43,7 @@ OpaqueTarget find_opaque_target(const policy::Engine& engine, const policy::Sele
   std::optional<OpaqueTarget> denied;
   std::string other;
   for (std::string& host : candidates(engine, flow)) {
-    OpaqueTarget target;
-    target.decision = engine.decide(selection, {host, flow.destination.port, "tcp", "connect", {}});
-    target.host = std::move(host);
-    target.named = !target.decision.rule.empty();
+    OpaqueTarget target = judge(engine, selection, flow, std::move(host));
     if (target.decision.verdict == policy::Verdict::deny) {
       if (target.named) return target;
       if (!denied) denied = std::move(target);

@@ -37,6 +37,12 @@ struct Upstream {
   bool operator==(const Upstream&) const = default;
 };
 
+// Whether both demand the same of a target, whatever its name was last resolved to.
+[[nodiscard]] inline bool same_demands(const Upstream& left, const Upstream& right) {
+  return left.tls == right.tls && left.trust == right.trust && left.allow_tls12 == right.allow_tls12 &&
+         left.port == right.port && left.identity == right.identity;
+}
+
 struct RecordRequirement {
   bool payloads = true;                 // false: digests and sizes only
   std::uint64_t payload_limit = ~0ULL;  // bytes a direction, the lower of this and the agent's own limit

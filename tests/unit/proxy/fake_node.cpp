@@ -191,7 +191,7 @@ void FakeNode::remove_gate(std::uint64_t id) {
   send(message);
 }
 
-void FakeNode::set_policy(const std::string& yaml, bool enforce_by_default) {
+void FakeNode::set_policy(const std::string& yaml, bool enforce_by_default, const std::string& address) {
   auto parsed = policy::parse_policies(yaml, "test.yaml");
   for (const auto& finding : parsed.findings)
     FAIL(policy::format_finding(finding, yaml));
@@ -199,7 +199,7 @@ void FakeNode::set_policy(const std::string& yaml, bool enforce_by_default) {
   snapshot.policies = std::move(parsed.policies);
   snapshot.default_mode = enforce_by_default ? policy::Mode::enforce : policy::Mode::observe;
   for (const std::string& host : policy::hosts_to_resolve(snapshot.policies)) {
-    snapshot.resolved.push_back({host, {*parse_address("127.0.0.1")}});
+    snapshot.resolved.push_back({host, {*parse_address(address)}});
   }
   const auto memory = make_sealed_memory("policy", policy::serialize_snapshot(snapshot));
   REQUIRE(memory.has_value());

@@ -331,6 +331,36 @@ TEST_CASE("a change of policy ends the opaque flows that it does not allow, and 
   CHECK(bed.only_call().code == "policy_changed");
 }
 
+TEST_CASE("a running opaque flow goes on when its name stands for another address, and new ones do not") {
+  Bed bed({}, policy(plaintext, allowed));
+  Peer caller = bed.call();
+  caller.send(binary);
+  Peer target = bed.target.accept();
+  target.read_exactly(binary.size());
+  bed.node.set_policy(policy(plaintext, allowed), true, "192.0.2.1");
+  caller.send("still");
+  CHECK(target.read_exactly(5) == "still");
+  Peer other = bed.call();
+  other.send(binary);
+  CHECK(other.ends_with_reset());
+  CHECK_FALSE(bed.target.has_connection());
+  // But a denial of what it is now called, or of its own name, ends it.
+  bed.node.set_policy(policy(plaintext, "[{name: none, functions: [\"tcp:connect\"], action: deny}]"), true, "192.0.2.1");
+  CHECK(caller.ends_with_reset());
+}
+
+TEST_CASE("a running opaque flow ends when the policies demand another proof of its target") {
+  Bed bed({}, policy(plaintext, allowed));
+  Peer caller = bed.call();
+  caller.send(binary);
+  Peer target = bed.target.accept();
+  target.read_exactly(binary.size());
+  bed.node.set_policy(policy("[{host: target.test}]", allowed));
+  CHECK(caller.ends_with_reset());
+  CHECK(target.ends_with_reset());
+  CHECK(bed.only_call().code == "policy_changed");
+}
+
 TEST_CASE("an opaque flow ends as interrupted when draining takes too long") {
   Bed bed({}, policy(plaintext, allowed));
   Peer caller = bed.call();
