@@ -22,10 +22,7 @@ bool Exchange::accept_upgrade(const http1::ResponseHead& head) {
 bool Exchange::begin_upgrade() {
   tunnel_.emplace(*session_, id_, *upstream_->stream, end_, Tunnel::Payload::recorded, false);
   phase_ = Phase::upgraded;
-  if (!answer_.empty() && !tunnel_->begin_with(answer_.bytes())) {
-    const Tunnel::Ending ending = tunnel_->ending();
-    abort(ending.outcome, ending.code, ending.detail);
-  }
+  tunnel_->begin_with(answer_.bytes());
   answer_.clear();
   return false;
 }

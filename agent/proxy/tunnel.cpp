@@ -58,6 +58,11 @@ bool Tunnel::pump(Way way) {
     if (!pass(way, session_.input().bytes())) return false;
     session_.input().clear();
   }
+  if (way == Way::to_caller && !first_.empty() && !sink.blocked()) {
+    if (!has_room(first_.size())) return true;
+    if (!pass(way, first_)) return false;
+    first_ = {};
+  }
   while (!sink.blocked() && !ended_[index] && source.readable() && budget_ > 0) {
     if (!has_room(context_.recorder.piece_size())) return true;
     --budget_;

@@ -30,8 +30,8 @@ class Tunnel {
   // read. `target` and `end` outlive the tunnel; `end` gets sizes and the time of the target's first byte.
   Tunnel(Session& session, const Id& call, Stream& target, CallEnd& end, Payload payload, bool caller_ended);
 
-  // Passes on what of the target's bytes was read before. False if the tunnel has ended with that.
-  [[nodiscard]] bool begin_with(std::string_view from_target) { return pass(Way::to_caller, from_target); }
+  // What of the target's bytes was read before: passed on first.
+  void begin_with(std::string_view from_target) { first_ = from_target; }
   [[nodiscard]] Progress step();
   // 0: a connection may be silent for as long as both ends like.
   [[nodiscard]] Nanoseconds deadline() const;
@@ -56,6 +56,7 @@ class Tunnel {
   Stream& target_;
   CallEnd& end_;
   Ending ending_;
+  std::string first_;
   Nanoseconds moved_;           // when a side last took something
   Nanoseconds ring_since_ = 0;  // waits for space in the ring; 0: it does not
   int budget_ = 0;              // receives that are left to this step
