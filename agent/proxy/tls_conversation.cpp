@@ -289,10 +289,7 @@ void TlsConversation::record_version() {
   }
   phase_ = Phase::relaying;
   tunnel_.emplace(session_, call_.id(), *upstream_->stream, call_.facts(), Tunnel::Payload::counted, false);
-  if (!tunnel_->begin_with(answer_.bytes())) {
-    end(Tunnel::Ending(tunnel_->ending()));
-    return;
-  }
+  tunnel_->begin_with(answer_.bytes());
   answer_.clear();
   relay();
 }
