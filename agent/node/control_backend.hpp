@@ -84,6 +84,7 @@ class ControlBackend final : public control::Backend {
   };
   [[nodiscard]] AgentStatus make_status() const;
   void add_kernel_counters(v1::StatusReply& reply) const;
+  void add_certificates(v1::StatusReply& reply) const;
   // Any thread.
   [[nodiscard]] bool may_see(const control::Peer& peer, const v1::Record& record) const;
 

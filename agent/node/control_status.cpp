@@ -111,7 +111,19 @@ ControlBackend::AgentStatus ControlBackend::make_status() const {
   for (const std::string& problem : policies.problems)
     in_force.add_problems(problem);
   add_kernel_counters(reply);
+  add_certificates(reply);
   return status;
+}
+
+void ControlBackend::add_certificates(v1::StatusReply& reply) const {
+  for (const auto& [id, enrolment] : parts_.enrolments.all()) {
+    const identity::Svid* const svid = parts_.identities.find(id);
+    if (svid == nullptr) continue;
+    const std::uint64_t end = svid->not_after * 1'000'000'000U;
+    if (reply.svid_not_after() == 0 || end < reply.svid_not_after()) reply.set_svid_not_after(end);
+  }
+  const auto root = describe_certificate(parts_.identities.authority().bundle_pem());
+  if (root) reply.set_authority_not_after(root->not_after_ns);
 }
 
 void ControlBackend::add_kernel_counters(v1::StatusReply& reply) const {

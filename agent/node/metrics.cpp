@@ -1,5 +1,8 @@
 #include "node/metrics.hpp"
 
+#include <algorithm>
+#include <cstdint>
+#include <mutex>
 #include <string_view>
 #include <vector>
 
@@ -9,6 +12,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include "base/clock.hpp"
 #include "callgate/v1/control.pb.h"
 #include "callgate/v1/record.pb.h"
 #include "record/outcome_name.hpp"
@@ -37,6 +41,37 @@ std::string decision_of(const v1::Decision& decision) {
   return decision.verdict() == v1::VERDICT_ALLOW ? "allow" : "deny";
 }
 
+// The earliest of what was noted in this period and the one before it. One thread notes.
+class EarliestEnd {
+ public:
+  void note(std::uint64_t end, std::uint64_t now_ns) {
+    const std::lock_guard lock(mutex_);
+    turn(now_ns);
+    if (current_ == 0 || end < current_) current_ = end;
+  }
+  [[nodiscard]] std::uint64_t value(std::uint64_t now_ns) {
+    const std::lock_guard lock(mutex_);
+    turn(now_ns);
+    if (current_ == 0 || previous_ == 0) return std::max(current_, previous_);
+    return std::min(current_, previous_);
+  }
+
+ private:
+  static constexpr std::uint64_t period_ns = 600'000'000'000;
+
+  void turn(std::uint64_t now_ns) {
+    if (now_ns - began_ns_ < period_ns) return;
+    previous_ = now_ns - began_ns_ < 2 * period_ns ? current_ : 0;
+    current_ = 0;
+    began_ns_ = now_ns;
+  }
+
+  std::mutex mutex_;
+  std::uint64_t began_ns_ = 0;
+  std::uint64_t current_ = 0;
+  std::uint64_t previous_ = 0;
+};
+
 }  // namespace
 
 struct Metrics::State {
@@ -57,6 +92,7 @@ struct Metrics::State {
   Histogram& handshaken = phases.Add({{"phase", "tls"}}, seconds());
   Histogram& first_byte = phases.Add({{"phase", "first_byte"}}, seconds());
   Histogram& whole = phases.Add({{"phase", "whole"}}, seconds());
+  EarliestEnd target_certificates;
 };
 
 Metrics::Metrics() : state_(std::make_unique<State>()) {}
@@ -71,6 +107,9 @@ void Metrics::note(const v1::Record& record) {
             {"protocol", call ? protocol_of(record.function()) : "none"}})
       .Increment();
   if (!call) return;
+  const v1::Certificate& certificate = record.upstream().certificate();
+  if (certificate.not_after_seconds() != 0)
+    state_->target_certificates.note(certificate.not_after_seconds(), monotonic_ns());
   const auto observe = [](Histogram& histogram, std::uint32_t microseconds) {
     if (microseconds != 0) histogram.Observe(microseconds / 1e6);
   };
@@ -109,6 +148,19 @@ std::string Metrics::text(const v1::StatusReply& status) const {
         static_cast<double>(status.store().journal_bytes()));
   gauge("callgate_journal_synced_time_seconds", "When the journal was last written through, since 1970.",
         static_cast<double>(status.store().synced_at()) / 1e9);
+  const auto end = [&gauge](const char* name, const char* help, double value) {
+    if (value != 0) gauge(name, help, value);
+  };
+  end("callgate_svid_end_time_seconds",
+      "When the certificate of a workload that ends first does so, since 1970; they are renewed at half of "
+      "their life.",
+      static_cast<double>(status.svid_not_after()) / 1e9);
+  end("callgate_authority_end_time_seconds", "When the root of the own trust domain ends, since 1970.",
+      static_cast<double>(status.authority_not_after()) / 1e9);
+  end("callgate_target_certificate_end_time_seconds",
+      "When the first one ends of the certificates that targets of the last 10 to 20 minutes proved "
+      "themselves with, since 1970.",
+      static_cast<double>(state_->target_certificates.value(monotonic_ns())));
   for (const auto& thread : status.threads()) {
     const prometheus::Labels labels{{"thread", std::to_string(thread.thread())}};
     counter("callgate_flows_total", "Connections that a proxy thread accepted, since the proxy's start.",

@@ -26,10 +26,12 @@ struct OpaqueTarget {
 [[nodiscard]] OpaqueTarget find_opaque_target(const policy::Engine& engine,
                                               const policy::Selection& selection, const kernel::Flow& flow);
 
-// What the policies of now say of a connection that `host` has proved to be for, and that is under way: whether the name still stands for the
-// address, or another one does too, is no question any more. Denied if a rule denies it under any of its names.
-[[nodiscard]] OpaqueTarget judge_opaque_target(const policy::Engine& engine, const policy::Selection& selection,
-                                               const kernel::Flow& flow, const std::string& host);
+// What the policies of now say of a connection that `host` has proved to be for, and that is under way:
+// whether the name still stands for the address, or another one does too, is no question any more. Denied if
+// a rule denies it under any of its names.
+[[nodiscard]] OpaqueTarget judge_opaque_target(const policy::Engine& engine,
+                                               const policy::Selection& selection, const kernel::Flow& flow,
+                                               const std::string& host);
 
 // True if the policies say that nobody is to read what this connection carries.
 [[nodiscard]] bool is_opaque(const policy::Engine& engine, const policy::Selection& selection,

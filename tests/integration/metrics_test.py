@@ -2,6 +2,7 @@
 import os
 import re
 import subprocess
+import time
 
 from case import BedCase, main
 from testbed.processes import end, wait_until
@@ -50,6 +51,21 @@ class Metrics(BedCase):
         self.assertEqual(samples["callgate_policy_documents"][""], 1)
         self.assertTrue(any('event="gate.' in key for key in samples["callgate_kernel_events"]), samples)
 
+    def hold_workload(self):
+        holder = self.agent.spawn(self.client, ["/bin/cat"], name="client", stdin=-1)
+        self.addCleanup(holder.communicate)
+        self.addCleanup(holder.kill)
+        wait_until(lambda: "callgate_svid_end_time_seconds" in self.scrape(), "the workload's certificate")
+
+    def test_ends_of_certificates(self):
+        self.hold_workload()
+        self.curl("/fine")
+        wait_until(lambda: "callgate_target_certificate_end_time_seconds" in self.scrape(), "the target's certificate")
+        samples, now = self.scrape(), time.time()
+        self.assertTrue(now + 1800 < samples["callgate_svid_end_time_seconds"][""] <= now + 3600)
+        self.assertGreater(samples["callgate_authority_end_time_seconds"][""], now + 30 * 86400)
+        self.assertGreater(samples["callgate_target_certificate_end_time_seconds"][""], now)
+
     def test_no_name_that_a_workload_chooses_is_a_label(self):
         self.curl("/canary-path", name="client-canary")
         text = self.agent.command("metrics").stdout
@@ -78,6 +94,7 @@ class Metrics(BedCase):
         self.assertIn("loopback", refused.stderr)
 
     def test_every_metric_is_documented_and_the_dashboard_uses_no_other(self):
+        self.hold_workload()
         self.curl("/fine")
         wait_until(lambda: self.calls() > 0, "a call to be counted")
         names = {re.sub("_(bucket|sum|count)$", "", name) for name in self.scrape()}

@@ -51,7 +51,8 @@ class FakeNode {
   void remove_gate(std::uint64_t id);
   // These return once the worker says that the snapshot is in force.
   // `address` is what every name is resolved to.
-  void set_policy(const std::string& yaml, bool enforce_by_default = true, const std::string& address = "127.0.0.1");
+  void set_policy(const std::string& yaml, bool enforce_by_default = true,
+                  const std::string& address = "127.0.0.1");
   void set_identities(const v1::Identities& identities);
   void drain(std::uint32_t milliseconds, bool keep_idle = false);
   // Ends the channel, as callgated's death would.

@@ -345,7 +345,8 @@ TEST_CASE("a running opaque flow goes on when its name stands for another addres
   CHECK(other.ends_with_reset());
   CHECK_FALSE(bed.target.has_connection());
   // But a denial of what it is now called, or of its own name, ends it.
-  bed.node.set_policy(policy(plaintext, "[{name: none, functions: [\"tcp:connect\"], action: deny}]"), true, "192.0.2.1");
+  bed.node.set_policy(policy(plaintext, "[{name: none, functions: [\"tcp:connect\"], action: deny}]"), true,
+                      "192.0.2.1");
   CHECK(caller.ends_with_reset());
 }
 
