@@ -4,9 +4,12 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "kernel/programs.hpp"
 #include "node/enrolments.hpp"
 #include "node/namespaces.hpp"
+#include "workload/neighbours.hpp"
 
 namespace callgate::node {
 namespace {
@@ -34,6 +37,22 @@ void add_existing(const ExistingConnections& existing, v1::EnrollReply& reply) {
   const std::string number = existing.count ? std::to_string(*existing.count) : "an unknown number";
   add_verdict(*reply.mutable_verdicts(), "existing", existing.reset ? "reset" : "kept",
               fmt::format("connections that it had already: {}", number).c_str());
+}
+
+// What the guard on the host's end of a device sees of others in the same namespace, it takes for the
+// workload's.
+void add_neighbours(const workload::Neighbours& neighbours, bool enforce, v1::EnrollReply& reply) {
+  if (neighbours.count == 0) return;
+  const bool one = neighbours.count == 1;
+  add_verdict(
+      *reply.mutable_verdicts(), "neighbours", enforce ? "refused" : "counted",
+      fmt::format(
+          "{} other process{} in the same network namespace ({}{}) that {} not enrolled: the guard on its "
+          "device takes {} connections for the workload's; enrol {} too, or set `workload.device_guard: off`",
+          neighbours.count, one ? "" : "es", fmt::join(neighbours.names, ", "),
+          neighbours.count > neighbours.names.size() ? ", ..." : "", one ? "is" : "are",
+          one ? "its" : "their", one ? "it" : "them")
+          .c_str());
 }
 
 // Reads what changes by itself; done on the asking thread.
@@ -113,6 +132,11 @@ Result<v1::ListWorkloadsReply> ControlBackend::list_workloads(const control::Pee
 }
 
 Result<v1::EnrollReply> ControlBackend::enroll(const control::Peer& peer, const v1::EnrollRequest& request) {
+  struct Place {
+    std::uint64_t network_namespace = 0;
+    std::string mount;
+    std::vector<std::string> cgroups;
+  } place;
   auto reply = main_.run<v1::EnrollReply>([&]() -> Result<v1::EnrollReply> {
     const Enrolments::Request wanted{request.name(), request.identity(), peer.uid, peer.pid,
                                      request.existing() == v1::EXISTING_CONNECTIONS_RESET};
@@ -124,9 +148,21 @@ Result<v1::EnrollReply> ControlBackend::enroll(const control::Peer& peer, const 
     *made.mutable_workload() = info_of(enrolled->enrolment);
     add_verdicts(enrolled->enrolment, *made.mutable_verdicts());
     add_existing(enrolled->existing, made);
+    if (const Namespace* const shared = parts_.namespaces.find(enrolled->enrolment.workload.netns_cookie)) {
+      if (const auto inode = workload::namespace_inode(shared->handle.get()))
+        place.network_namespace = *inode;
+      place.mount = parts_.programs.cgroup_mount();
+      for (const auto& [id, enrolment] : parts_.enrolments.all())
+        place.cgroups.push_back(enrolment.workload.cgroup);
+    }
     return made;
   });
-  if (reply) add_pids(*reply->mutable_workload());
+  if (!reply) return reply;
+  add_pids(*reply->mutable_workload());
+  if (!reply->workload().device_guard()) return reply;
+  // Looking through all processes takes a while: not on the loop's thread.
+  const auto neighbours = workload::find_neighbours(place.network_namespace, place.mount, place.cgroups);
+  if (neighbours) add_neighbours(*neighbours, reply->workload().mode() == v1::MODE_ENFORCE, *reply);
   return reply;
 }
 

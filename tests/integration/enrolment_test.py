@@ -111,6 +111,18 @@ class Enrolment(BedCase):
         self.agent.start()
         wait_until(lambda: service.call() == "answer HTTP/1.1 200 OK", "calls to be served again")
 
+    def test_whoever_shares_the_network_namespace_is_told_of_at_enrolment(self):
+        alone = Service(self, "alone")
+        self.addCleanup(alone.process.kill)
+        told = self.agent.command("enroll", "--cgroup", alone.cgroup, "--name", "client-alone").stdout
+        self.assertNotIn("neighbours", told)
+        self.agent.command("unenroll", "client-alone")
+        Service(self, "neighbour")
+        told = self.agent.command("enroll", "--cgroup", alone.cgroup, "--name", "client-alone").stdout
+        self.assertIn("neighbours", told)
+        self.assertIn("1 other process in the same network namespace (python3)", told)
+        self.agent.command("unenroll", "client-alone")
+
     def test_unenrolling_restores_direct_connections_and_removes_every_trace(self):
         service = self.service("leaving")
         self.assertTrue(any(self.pins()))
