@@ -11,6 +11,7 @@
 #include "policy/engine.hpp"
 #include "proxy/clock.hpp"
 #include "proxy/poller.hpp"
+#include "proxy/probes.hpp"
 #include "proxy/process_directory.hpp"
 #include "proxy/recorder.hpp"
 #include "proxy/settings.hpp"
@@ -64,6 +65,7 @@ class ThreadContext {
   // Received bytes of whichever connection is being stepped; valid until the next one is.
   [[nodiscard]] std::span<std::uint8_t> buffer() { return {buffer_.get(), buffer_size_}; }
   UpstreamPool pool;
+  Probes probes;
   // Strings of the running step.
   std::string text;
   std::string content;

@@ -15,7 +15,6 @@ TlsConversation::TlsConversation(Session& session, Nanoseconds since)
       since_(since) {}
 
 void TlsConversation::step() {
-  const bool renewal_waits = prober_.renew();
   if (call_.ending()) {
     call_.finish();
     return;
@@ -49,7 +48,6 @@ void TlsConversation::step() {
       relay();
       break;
   }
-  if (renewal_waits && session_.waits_for() == Wait::none) session_.wait_for(Wait::sockets);
 }
 
 void TlsConversation::read_hello() {
@@ -149,18 +147,15 @@ void TlsConversation::prove() {
     refuse({503, bucket.error().code, bucket.error().message}, tls::Alert::internal_error);
     return;
   }
-  prober_.start(context_, *session_.workload(), std::move(*bucket), session_.stream_user());
+  prober_.start(context_, *session_.workload(), *bucket, session_.stream_user());
+  session_.set_deadline(0);  // the probe has its own
   phase_ = Phase::probing;
   probe();
 }
 
 void TlsConversation::probe() {
   switch (prober_.step()) {
-    case Prober::Progress::waiting_for_socket:
-      session_.wait_for(Wait::sockets);
-      [[fallthrough]];
     case Prober::Progress::waiting:
-      session_.set_deadline(prober_.deadline());
       return;
     case Prober::Progress::proved:
       start_connecting();
@@ -193,7 +188,7 @@ void TlsConversation::connect() {
       session_.wait_for(Wait::sockets);
       [[fallthrough]];
     case Connector::Progress::waiting:
-      set_deadline(connector_.deadline());
+      session_.set_deadline(connector_.deadline());
       return;
     case Connector::Progress::ready:
       call_.facts().connected_at = connector_.connected_at();
@@ -236,7 +231,7 @@ void TlsConversation::record_upstream() {
 }
 
 void TlsConversation::answer() {
-  set_deadline(since_ + context_.settings.connect_timeout);
+  session_.set_deadline(since_ + context_.settings.connect_timeout);
   Stream& target = *upstream_->stream;
   if (session_.client().broken()) {
     end({record::Outcome::caller_aborted, "caller_closed", "the caller reset the connection", true});
@@ -300,14 +295,8 @@ void TlsConversation::relay() {
     end(Tunnel::Ending(tunnel_->ending()));
     return;
   }
-  set_deadline(tunnel_->deadline());
+  session_.set_deadline(tunnel_->deadline());
   if (progress == Tunnel::Progress::again) session_.run_again();
-}
-
-void TlsConversation::set_deadline(Nanoseconds deadline) {
-  const Nanoseconds renewal = prober_.deadline();
-  if (renewal != 0 && (deadline == 0 || renewal < deadline)) deadline = renewal;
-  session_.set_deadline(deadline);
 }
 
 void TlsConversation::refuse(const Failure& failure, tls::Alert alert, record::Outcome outcome) {
@@ -328,7 +317,6 @@ void TlsConversation::end(const Tunnel::Ending& ending) {
 
 void TlsConversation::expire() {
   const Nanoseconds now = context_.clock.now();
-  if (prober_.deadline() != 0 && now >= prober_.deadline()) prober_.expire();
   if (call_.ending()) {
     call_.give_up();
     return;
@@ -345,9 +333,7 @@ void TlsConversation::expire() {
       refuse({503, "recording_unavailable", "the ring of events stayed full"}, tls::Alert::internal_error);
       return;
     case Phase::probing:
-      if (prober_.deadline() == 0 || now < prober_.deadline()) break;
-      refuse(Failure(prober_.failure()), tls::Alert::handshake_failure);
-      return;
+      break;
     case Phase::connecting:
       if (now < connector_.deadline()) break;
       connector_.expire();
@@ -368,13 +354,21 @@ void TlsConversation::expire() {
 }
 
 void TlsConversation::policy_changed() {
-  if (call_.ending() || phase_ == Phase::hello || phase_ == Phase::opening) return;
+  if (call_.ending() || phase_ == Phase::hello) return;
   session_.refresh();
   if (session_.selection().mode() != policy::Mode::enforce) return;
   const auto policy = session_.policy();
   const policy::Decision now = ask(*policy->engine);
-  if (call_.allowed(now)) return;
-  end({record::Outcome::interrupted, "policy_changed", "the policies changed: " + denial(now), true});
+  if (phase_ == Phase::opening) {
+    policy_ = policy;
+    decision_ = now;
+    return;
+  }
+  if (call_.allowed(now) && policy::same_demands(*now.upstream, *decision_.upstream)) return;
+  end({record::Outcome::interrupted, "policy_changed",
+       call_.allowed(now) ? std::string("the policies changed: they demand another proof of the target")
+                          : "the policies changed: " + denial(now),
+       true});
 }
 
 void TlsConversation::abandon(std::string_view code, std::string_view detail) {

@@ -16,7 +16,7 @@
 #include "proxy/connector.hpp"
 #include "proxy/flow_call.hpp"
 #include "proxy/input.hpp"
-#include "proxy/prober.hpp"
+#include "proxy/probes.hpp"
 #include "proxy/session.hpp"
 #include "proxy/tunnel.hpp"
 
@@ -65,7 +65,6 @@ class TlsConversation final : public Conversation {
   [[nodiscard]] std::string denial(const policy::Decision& decision) const;
   [[nodiscard]] UpstreamFacts upstream_facts() const;
   [[nodiscard]] std::uint16_t lowest_version() const;
-  void set_deadline(Nanoseconds deadline);
   // Ends the call; the caller, who still waits for a ServerHello, gets the alert.
   void refuse(const Failure& failure, tls::Alert alert, record::Outcome outcome = record::Outcome::refused);
   void end(const Tunnel::Ending& ending);

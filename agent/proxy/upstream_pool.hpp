@@ -17,6 +17,7 @@
 
 namespace callgate::proxy {
 
+class Probe;
 class UpstreamBucket;
 class UpstreamPool;
 
@@ -67,6 +68,7 @@ class UpstreamBucket {
 
   // For callers that speak TLS themselves; shared with the calls that rely on it.
   std::shared_ptr<const Proof> proof;
+  std::weak_ptr<Probe> probe;  // the one under way, if any; owned by the thread's Probes
 
  private:
   friend class UpstreamPool;

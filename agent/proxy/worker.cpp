@@ -187,6 +187,7 @@ class Worker::Loop {
         context_->stock.add(message.upstream_sockets().netns_cookie(), message.upstream_sockets().v6(),
                             std::move(incoming.descriptors), message.upstream_sockets().error());
         flows_->wake(Wait::sockets);
+        context_->probes.wake();
         break;
       case v1::ToProxy::kProcessPath:
         context_->processes.add(message.process_path().request(), message.process_path().path());
@@ -443,6 +444,8 @@ class Worker::Loop {
     next_sweep_ = now + sweep_interval;
     flows_->sweep();
     flows_->wake(Wait::sockets);
+    context_->probes.wake();
+    context_->probes.sweep(now);
     if (!channel_lost_ && !channel_.flush()) channel_lost();
     if (std::exchange(accept_failed_, false)) accept_all();
     if (now < next_housekeeping_) return;

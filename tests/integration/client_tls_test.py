@@ -116,17 +116,28 @@ class ClientTls(BedCase):
                                name="client", check=False)
         self.assertIn("TLSv1.3", answer.stdout, answer.stderr)
 
-    def test_a_target_is_probed_once_for_many_connections(self):
-        def accepted():
-            names, values = [line.split() for line in self.target.run("cat", "/proc/net/snmp").stdout.splitlines()
-                             if line.startswith("Tcp:")]
-            return int(values[names.index("PassiveOpens")])
+    def accepted(self):
+        """Connections that the target host has accepted so far."""
+        names, values = [line.split() for line in self.target.run("cat", "/proc/net/snmp").stdout.splitlines()
+                         if line.startswith("Tcp:")]
+        return int(values[names.index("PassiveOpens")])
 
-        before = accepted()
+    def test_flows_that_ask_at_once_share_a_probe(self):
+        before = self.accepted()
+        # A workload of its own has no proof of the target yet.
+        answer = self.enrolled(["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do curl -sS --max-time 20 --cacert "
+                                f"{self.root} https://api.internal:9443/ & done; wait"], name="client")
+        self.assertEqual(answer.stdout.count("TLSv1.3"), 16, answer.stderr)
+        more = self.accepted() - before
+        self.assertGreater(more, 16)
+        self.assertLessEqual(more, 16 + 2 * len(self.agent.json("status")["threads"]))
+
+    def test_a_target_is_probed_once_for_many_connections(self):
+        before = self.accepted()
         answer = self.enrolled(["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10; do curl -sS --max-time 20 --cacert "
                                 f"{self.root} https://api.internal:9443/; done"], name="client")
         self.assertEqual(answer.stdout.count("TLSv1.3"), 10, answer.stderr)
-        more = accepted() - before
+        more = self.accepted() - before
         # Each of the proxy's threads asks for itself, and again when a proof grows old; but not for every connection.
         self.assertGreater(more, 10)
         self.assertLess(more, 20)
