@@ -65,7 +65,8 @@ void Probe::tell() {
 
 std::shared_ptr<Probe> Probes::ask(ThreadContext& context, const Workload& workload,
                                    const std::shared_ptr<UpstreamBucket>& bucket) {
-  if (auto probe = bucket->probe.lock(); probe != nullptr && probe->state() == Probe::State::running) return probe;
+  if (auto probe = bucket->probe.lock(); probe != nullptr && probe->state() == Probe::State::running)
+    return probe;
   auto probe = std::make_shared<Probe>(context, workload, bucket);
   bucket->probe = probe;
   running_.push_back(probe);
@@ -89,8 +90,8 @@ void Probes::sweep(Nanoseconds now) {
   std::erase_if(running_, [](const auto& probe) { return probe->state() != Probe::State::running; });
 }
 
-void Prober::start(ThreadContext& context, const Workload& workload, const std::shared_ptr<UpstreamBucket>& bucket,
-                   StreamUser& user) {
+void Prober::start(ThreadContext& context, const Workload& workload,
+                   const std::shared_ptr<UpstreamBucket>& bucket, StreamUser& user) {
   const Nanoseconds now = context.clock.now();
   if (bucket->proof != nullptr && now < bucket->proof->valid_until) proof_ = bucket->proof;
   if (proof_ != nullptr && proof_->valid_until - now > context.settings.proof_time / 2) return;

@@ -1,7 +1,8 @@
 // Makes targets prove themselves on connections of the agent's own, for callers whose TLS is theirs.
 //
-// A probe belongs to its target's bucket, not to a call: flows that ask for the same at once share it, and one that renews a
-// proof goes on when the call that found it old has ended. The proof is kept with the bucket for a while.
+// A probe belongs to its target's bucket, not to a call: flows that ask for the same at once share it, and
+// one that renews a proof goes on when the call that found it old has ended. The proof is kept with the
+// bucket for a while.
 #pragma once
 
 #include <cstdint>
@@ -75,9 +76,10 @@ class Prober {
   Prober(const Prober&) = delete;
   Prober& operator=(const Prober&) = delete;
 
-  // Has the target proved, unless it was lately: a proof in the second half of its time is good for the call, and renewed beside it.
-  // `user` is told when step() has more to say.
-  void start(ThreadContext& context, const Workload& workload, const std::shared_ptr<UpstreamBucket>& bucket, StreamUser& user);
+  // Has the target proved, unless it was lately: a proof in the second half of its time is good for the call,
+  // and renewed beside it. `user` is told when step() has more to say.
+  void start(ThreadContext& context, const Workload& workload, const std::shared_ptr<UpstreamBucket>& bucket,
+             StreamUser& user);
   [[nodiscard]] Progress step();
   // proved. Null where nothing was started.
   [[nodiscard]] const UpstreamBucket::Proof* proof() const { return proof_.get(); }

@@ -1,10 +1,13 @@
 #include "cli/command.hpp"
 
 #include <algorithm>
+#include <iostream>
+#include <optional>
 #include <ostream>
 
 #include <unistd.h>
 
+#include "cli/pager.hpp"
 #include "cli/text.hpp"
 #include "config/config.hpp"
 
@@ -60,6 +63,8 @@ void add_global_options(CLI::App& app, Context& context) {
       ->type_name("FILE");
   app.add_flag("--json", context.output.json, "Answer in JSON, for programs");
   app.add_flag("--no-color", context.no_color, "No colours, also on a terminal (as with NO_COLOR)");
+  app.add_flag("--no-pager", context.no_pager,
+               "Long output goes to the terminal, and not through CALLGATE_PAGER, PAGER or less");
   app.set_version_flag("--version", std::string("callgate ") + CALLGATE_VERSION);
 }
 
@@ -95,9 +100,9 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
   app.require_subcommand(1);
   app.fallthrough();
   add_global_options(app, context);
-  for (const auto add :
-       {add_run, add_enroll, add_unenroll, add_workloads, add_status, add_doctor, add_upgrade, add_uninstall,
-        add_sessions, add_policy, add_config, add_identity, add_metrics, add_completion, add_man}) {
+  for (const auto add : {add_run, add_enroll, add_unenroll, add_workloads, add_status, add_doctor, add_top,
+                         add_trace, add_upgrade, add_uninstall, add_sessions, add_policy, add_config,
+                         add_identity, add_metrics, add_completion, add_man}) {
     add(app, context);
   }
   auto left = split_dashes(arguments, context);
@@ -109,6 +114,10 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
     return app.exit(error, out, err) == 0 ? exit_ok : exit_usage;
   }
   adapt_to_terminal(context.output, context.no_color);
+  std::optional<Pager> pager;
+  if (context.paged && !context.no_pager && !context.output.json && &out == &std::cout &&
+      ::isatty(STDOUT_FILENO) != 0)
+    pager.emplace();
   return context.action();
 }
 

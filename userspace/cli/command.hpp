@@ -24,6 +24,8 @@ struct Context {
   std::string socket;  // --socket; empty: as the configuration says
   std::string config;  // --config; empty: the default file, if it is there
   bool no_color = false;
+  bool no_pager = false;
+  bool paged = false;  // what the chosen command prints may be long
   // What stands behind "--" of `callgate run`.
   std::vector<std::string> after_dashes;
   // What the chosen command does; set while the command line is parsed. Returns the exit status.
@@ -43,6 +45,8 @@ void add_unenroll(CLI::App& app, Context& context);
 void add_workloads(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
+void add_top(CLI::App& app, Context& context);
+void add_trace(CLI::App& app, Context& context);
 void add_upgrade(CLI::App& app, Context& context);
 void add_uninstall(CLI::App& app, Context& context);
 void add_sessions(CLI::App& app, Context& context);  // list, show, tail

@@ -98,7 +98,10 @@ void add_doctor(CLI::App& app, Context& context) {
       "Examples:\n"
       "  sudo callgate doctor\n"
       "  callgate --json doctor | jq '.findings[] | select(.state != \"FINDING_STATE_OK\")'");
-  command->callback([&context] { context.action = [&context] { return doctor(context); }; });
+  command->callback([&context] {
+    context.paged = true;
+    context.action = [&context] { return doctor(context); };
+  });
 }
 
 }  // namespace callgate::cli

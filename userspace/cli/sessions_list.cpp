@@ -105,6 +105,7 @@ void add_sessions_list(CLI::App& sessions, Context& context) {
       "  callgate sessions list --workload shop --function 'http:DELETE *' --calls\n"
       "  callgate --json sessions list --decision deny | jq -r '.sessions[].session'");
   command->callback([&context, options] {
+    context.paged = true;
     context.action = [&context, options] { return list_sessions(context, *options); };
   });
 }

@@ -84,6 +84,7 @@ void add_sessions_show(CLI::App& sessions, Context& context) {
       "  callgate sessions show 00000000002a --no-payloads\n"
       "  callgate --json sessions show 00000000002a    one JSON object a line");
   command->callback([&context, options] {
+    context.paged = true;
     context.action = [&context, options] { return show_session(context, *options); };
   });
 }

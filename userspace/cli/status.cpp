@@ -109,7 +109,10 @@ void add_status(CLI::App& app, Context& context) {
       "Examples:\n"
       "  callgate status\n"
       "  callgate --json status | jq '.policies.problems'");
-  command->callback([&context] { context.action = [&context] { return status(context); }; });
+  command->callback([&context] {
+    context.paged = true;
+    context.action = [&context] { return status(context); };
+  });
 }
 
 }  // namespace callgate::cli

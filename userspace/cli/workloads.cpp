@@ -53,7 +53,10 @@ void add_workloads(CLI::App& app, Context& context) {
       "Examples:\n"
       "  callgate workloads\n"
       "  callgate --json workloads | jq -r '.workloads[].spiffe_id'");
-  command->callback([&context] { context.action = [&context] { return list_workloads(context); }; });
+  command->callback([&context] {
+    context.paged = true;
+    context.action = [&context] { return list_workloads(context); };
+  });
 }
 
 }  // namespace callgate::cli

@@ -1,6 +1,7 @@
 #include "control/client.hpp"
 
 #include <cerrno>
+#include <mutex>
 
 #include <fmt/format.h>
 #include <grpcpp/channel.h>
@@ -22,6 +23,12 @@ class GrpcClient : public Client {
  public:
   GrpcClient(std::shared_ptr<grpc::Channel> channel, std::chrono::milliseconds deadline)
       : stub_(v1::Control::NewStub(std::move(channel))), deadline_(deadline) {}
+
+  void cancel() override {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    if (stream_ != nullptr) stream_->TryCancel();
+  }
 
   Result<v1::StatusReply> status() override { return ask<v1::StatusReply>(&v1::Control::Stub::Status, {}); }
   Result<v1::UpgradeReply> start_upgrade(const v1::UpgradeRequest& request) override {
@@ -51,11 +58,13 @@ class GrpcClient : public Client {
   Result<void> show_session(const v1::ShowSessionRequest& request,
                             const std::function<bool(const v1::ShowSessionPart&)>& part) override {
     grpc::ClientContext context;
+    const Cancellable cancellable(*this, context);
     return read_all<v1::ShowSessionPart>(context, *stub_->ShowSession(&context, request), part);
   }
   Result<void> tail_sessions(const v1::TailSessionsRequest& request,
                              const std::function<bool(const v1::Record&)>& record) override {
     grpc::ClientContext context;
+    const Cancellable cancellable(*this, context);
     return read_all<v1::Record>(context, *stub_->TailSessions(&context, request), record);
   }
   Result<v1::IdentityShowReply> identity_show(const v1::IdentityShowRequest& request) override {
@@ -90,6 +99,28 @@ class GrpcClient : public Client {
     return from_status(status);
   }
 
+  // Makes a stream known to cancel() as long as it is read.
+  class Cancellable {
+   public:
+    Cancellable(GrpcClient& client, grpc::ClientContext& context) : client_(client) {
+      const std::lock_guard lock(client_.mutex_);
+      client_.stream_ = &context;
+      if (client_.cancelled_) context.TryCancel();
+    }
+    ~Cancellable() {
+      const std::lock_guard lock(client_.mutex_);
+      client_.stream_ = nullptr;
+    }
+    Cancellable(const Cancellable&) = delete;
+    Cancellable& operator=(const Cancellable&) = delete;
+
+   private:
+    GrpcClient& client_;
+  };
+
+  std::mutex mutex_;
+  grpc::ClientContext* stream_ = nullptr;
+  bool cancelled_ = false;
   std::unique_ptr<v1::Control::Stub> stub_;
   std::chrono::milliseconds deadline_;
 };

@@ -22,6 +22,9 @@ class Client {
   // Closes the connection.
   virtual ~Client() = default;
 
+  // Any thread: ends the stream that is being read, and every one that comes.
+  virtual void cancel() = 0;
+
   [[nodiscard]] virtual Result<v1::StatusReply> status() = 0;
   [[nodiscard]] virtual Result<v1::MetricsReply> metrics() = 0;
   [[nodiscard]] virtual Result<v1::UpgradeReply> start_upgrade(const v1::UpgradeRequest& request) = 0;
