@@ -32,7 +32,8 @@ void Follower::stop() {
   if (client_) client_->cancel();
 }
 
-Result<void> Follower::run(const v1::SessionFilter& filter, const std::function<bool(const v1::Record&)>& on_record,
+Result<void> Follower::run(const v1::SessionFilter& filter,
+                           const std::function<bool(const v1::Record&)>& on_record,
                            const std::function<void()>& on_gap) {
   v1::TailSessionsRequest request;
   *request.mutable_filter() = filter;
@@ -46,7 +47,8 @@ Result<void> Follower::run(const v1::SessionFilter& filter, const std::function<
     Result<void> ended = client ? Result<void>() : Result<void>(client.error());
     if (client) {
       if (!use(std::move(*client))) return {};
-      ended = client_->tail_sessions(request, [&](const v1::Record& record) { return wanted = on_record(record); });
+      ended = client_->tail_sessions(request,
+                                     [&](const v1::Record& record) { return wanted = on_record(record); });
     }
     if (!wanted || stopped()) return {};
     // A stream that stayed open for a while had somebody at its other end.

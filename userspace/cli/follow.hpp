@@ -14,10 +14,12 @@ class Follower {
  public:
   explicit Follower(const Context& context) : context_(context) {}
 
-  // Calls `on_record` for each record that passes the filter, until it returns false or somebody calls stop(). Where the agent goes
-  // away, `on_gap` is called, and the following goes on with the next one if there is one within some seconds; what ended meanwhile is
-  // in `sessions list` only. Errors: of the first connection; agent_unreachable where none comes back.
-  [[nodiscard]] Result<void> run(const v1::SessionFilter& filter, const std::function<bool(const v1::Record&)>& on_record,
+  // Calls `on_record` for each record that passes the filter, until it returns false or somebody calls
+  // stop(). Where the agent goes away, `on_gap` is called, and the following goes on with the next one if
+  // there is one within some seconds; what ended meanwhile is in `sessions list` only. Errors: of the first
+  // connection; agent_unreachable where none comes back.
+  [[nodiscard]] Result<void> run(const v1::SessionFilter& filter,
+                                 const std::function<bool(const v1::Record&)>& on_record,
                                  const std::function<void()>& on_gap);
   // Any thread.
   void stop();

@@ -5,8 +5,8 @@
 
 namespace callgate::cli {
 
-// While it lives, standard output goes to $CALLGATE_PAGER, $PAGER or less; to nothing of them where one is empty or "cat", or cannot be
-// started. The destructor waits until the reader has closed it.
+// While it lives, standard output goes to $CALLGATE_PAGER, $PAGER or less; to nothing of them where one is
+// empty or "cat", or cannot be started. The destructor waits until the reader has closed it.
 class Pager {
  public:
   Pager();

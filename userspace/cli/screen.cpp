@@ -79,7 +79,8 @@ void Screen::show(const std::string& text) const {
 bool Screen::wait(std::chrono::milliseconds time) const {
   const auto end = std::chrono::steady_clock::now() + time;
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     if (left.count() <= 0) return false;
     pollfd input{STDIN_FILENO, POLLIN, 0};
     if (::poll(&input, 1, static_cast<int>(left.count())) <= 0) continue;

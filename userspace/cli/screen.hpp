@@ -1,5 +1,5 @@
-// A whole terminal for one picture after the other. The terminal is as it was before when this is destroyed, and when SIGINT or
-// SIGTERM ends the program.
+// A whole terminal for one picture after the other. The terminal is as it was before when this is destroyed,
+// and when SIGINT or SIGTERM ends the program.
 #pragma once
 
 #include <chrono>

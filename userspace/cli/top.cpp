@@ -67,17 +67,20 @@ TopSort sort_of(const std::string& name) {
   return name == "denied" ? TopSort::denied : name == "p99" ? TopSort::p99 : TopSort::calls;
 }
 
-Result<std::pair<TopTable::Picture, v1::StatusReply>> look(const Context& context, Feed& feed, const Options& options) {
+Result<std::pair<TopTable::Picture, v1::StatusReply>> look(const Context& context, Feed& feed,
+                                                           const Options& options) {
   auto picture = feed.take(sort_of(options.sort));
   if (!picture) return picture.error();
   auto client = context.connect();
-  // While one callgated takes the place of another there is none for a moment; the picture is without its counts then.
+  // While one callgated takes the place of another there is none for a moment; the picture is without its
+  // counts then.
   auto status = client ? (*client)->status() : Result<v1::StatusReply>(v1::StatusReply());
   if (!status) return status.error();
   return std::pair{std::move(*picture), std::move(*status)};
 }
 
-int on_terminal(const Context& context, Feed& feed, const Options& options, std::chrono::milliseconds interval) {
+int on_terminal(const Context& context, Feed& feed, const Options& options,
+                std::chrono::milliseconds interval) {
   std::optional<Error> failure;
   {
     const Screen screen;
@@ -126,7 +129,8 @@ int top(const Context& context, const Options& options) {
 
 void add_top(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();  // shared: with the action, which outlives this function
-  auto* const command = app.add_subcommand("top", "Show who calls what now, with rates, denials and latencies");
+  auto* const command =
+      app.add_subcommand("top", "Show who calls what now, with rates, denials and latencies");
   command->add_option("--interval", options->interval, "Seconds between two pictures (default: 2)")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.2, 3600.0));
@@ -135,14 +139,16 @@ void add_top(CLI::App& app, Context& context) {
       ->type_name("BY")
       ->check(CLI::IsMember({"calls", "denied", "p99"}));
   command->footer(
-      "Counts the calls that end between two pictures, of the workloads that you may see. q or Ctrl-C ends it. Where the output\n"
+      "Counts the calls that end between two pictures, of the workloads that you may see. q or Ctrl-C ends "
+      "it. Where the output\n"
       "is no terminal it prints one picture, and with --json one object for each interval.\n"
       "\n"
       "Examples:\n"
       "  callgate top\n"
       "  callgate top --sort denied --interval 10\n"
       "  callgate --json top --once | jq '.functions[0]'");
-  command->callback([&context, options] { context.action = [&context, options] { return top(context, *options); }; });
+  command->callback(
+      [&context, options] { context.action = [&context, options] { return top(context, *options); }; });
 }
 
 }  // namespace callgate::cli

@@ -22,7 +22,8 @@ void count(TopRow& row, const v1::Record& record) {
   ++row.calls;
   if (record.decision().verdict() == v1::VERDICT_DENY) ++row.denied;
   const auto outcome = record.outcome();
-  if (outcome == v1::OUTCOME_REFUSED || outcome == v1::OUTCOME_FAILED || outcome == v1::OUTCOME_INTERRUPTED) ++row.failed;
+  if (outcome == v1::OUTCOME_REFUSED || outcome == v1::OUTCOME_FAILED || outcome == v1::OUTCOME_INTERRUPTED)
+    ++row.failed;
   if (record.timings().total_us() != 0) row.latencies.add(record.timings().total_us());
 }
 
@@ -43,7 +44,8 @@ std::vector<TopRow> ordered(std::map<std::string, TopRow>& rows, TopSort sort) {
     return row.calls;
   };
   // Names are in order already, which decides between equals.
-  std::stable_sort(list.begin(), list.end(), [&](const TopRow& a, const TopRow& b) { return key(a) > key(b); });
+  std::stable_sort(list.begin(), list.end(),
+                   [&](const TopRow& a, const TopRow& b) { return key(a) > key(b); });
   return list;
 }
 
@@ -56,13 +58,21 @@ std::string latency(const TopRow& row, double share) {
   return value == 0 ? "-" : show_microseconds(value);
 }
 
-void print_rows(const char* title, const std::vector<TopRow>& rows, double seconds, std::size_t most, const Output& output) {
-  Table table({{title, true}, {"CALLS/S", false, true}, {"DENIED/S", false, true}, {"FAILED/S", false, true},
-               {"P50", false, true}, {"P99", false, true}});
+void print_rows(const char* title, const std::vector<TopRow>& rows, double seconds, std::size_t most,
+                const Output& output) {
+  Table table({{title, true},
+               {"CALLS/S", false, true},
+               {"DENIED/S", false, true},
+               {"FAILED/S", false, true},
+               {"P50", false, true},
+               {"P99", false, true}});
   for (std::size_t i = 0; i < std::min(rows.size(), most); ++i) {
     const TopRow& row = rows[i];
-    table.add({row.name, rate(row.calls, seconds), {rate(row.denied, seconds), row.denied == 0 ? Colour::none : Colour::bad},
-               {rate(row.failed, seconds), row.failed == 0 ? Colour::none : Colour::warning}, latency(row, 0.5),
+    table.add({row.name,
+               rate(row.calls, seconds),
+               {rate(row.denied, seconds), row.denied == 0 ? Colour::none : Colour::bad},
+               {rate(row.failed, seconds), row.failed == 0 ? Colour::none : Colour::warning},
+               latency(row, 0.5),
                latency(row, 0.99)});
   }
   table.print(output);
@@ -91,7 +101,8 @@ std::uint64_t open_connections(const v1::StatusReply& status) {
 }  // namespace
 
 void Latencies::add(std::uint64_t microseconds) {
-  const double step = std::log2(static_cast<double>(std::max<std::uint64_t>(microseconds, 1))) * steps_per_doubling;
+  const double step =
+      std::log2(static_cast<double>(std::max<std::uint64_t>(microseconds, 1))) * steps_per_doubling;
   ++steps_[std::min(static_cast<std::size_t>(std::ceil(step)), steps_.size() - 1)];
   ++count_;
 }
@@ -102,7 +113,9 @@ std::uint64_t Latencies::percentile(double share) const {
   std::uint64_t seen = 0;
   for (std::size_t step = 0; step < steps_.size(); ++step) {
     seen += steps_[step];
-    if (seen >= wanted) return static_cast<std::uint64_t>(std::llround(std::exp2(static_cast<double>(step) / steps_per_doubling)));
+    if (seen >= wanted)
+      return static_cast<std::uint64_t>(
+          std::llround(std::exp2(static_cast<double>(step) / steps_per_doubling)));
   }
   return 0;
 }
@@ -117,7 +130,8 @@ TopRow& TopTable::row(std::map<std::string, TopRow>& rows, const std::string& na
 void TopTable::add(const v1::Record& record) {
   count(all_, record);
   count(row(workloads_, record.workload().name().empty() ? "(unknown)" : record.workload().name()), record);
-  count(row(functions_, record.function().empty() ? "connection to " + show_endpoint(record.destination()) : record.function()),
+  count(row(functions_, record.function().empty() ? "connection to " + show_endpoint(record.destination())
+                                                  : record.function()),
         record);
 }
 
@@ -129,8 +143,8 @@ TopTable::Picture TopTable::take(TopSort sort) {
   return picture;
 }
 
-void print_picture(const TopTable::Picture& picture, const v1::StatusReply& status, double seconds, std::size_t rows,
-                   const Output& output) {
+void print_picture(const TopTable::Picture& picture, const v1::StatusReply& status, double seconds,
+                   std::size_t rows, const Output& output) {
   constexpr std::size_t fixed = 5;  // the head, two titles, two empty lines
   std::size_t workloads = picture.workloads.size();
   std::size_t functions = picture.functions.size();
@@ -139,10 +153,12 @@ void print_picture(const TopTable::Picture& picture, const v1::StatusReply& stat
     workloads = std::min(workloads, std::max<std::size_t>(room / 2, room - std::min(room, functions)));
     functions = std::min(functions, room - std::min(room, workloads));
   }
-  output.out << output.paint(fmt::format("{} workloads, {} open connections, {} calls/s, {} denied/s, {} failed/s", status.workloads(),
-                                         show_number(open_connections(status)), rate(picture.all.calls, seconds),
-                                         rate(picture.all.denied, seconds), rate(picture.all.failed, seconds)),
-                             Colour::strong)
+  output.out << output.paint(
+                    fmt::format("{} workloads, {} open connections, {} calls/s, {} denied/s, {} failed/s",
+                                status.workloads(), show_number(open_connections(status)),
+                                rate(picture.all.calls, seconds), rate(picture.all.denied, seconds),
+                                rate(picture.all.failed, seconds)),
+                    Colour::strong)
              << "\n\n";
   print_rows("WORKLOAD", picture.workloads, seconds, workloads, output);
   output.out << '\n';

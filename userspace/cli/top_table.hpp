@@ -1,4 +1,5 @@
-// What `callgate top` counts of records between two pictures, and how a picture looks. No terminal and no clock in here.
+// What `callgate top` counts of records between two pictures, and how a picture looks. No terminal and no
+// clock in here.
 #pragma once
 
 #include <array>
@@ -12,7 +13,8 @@
 
 namespace callgate::cli {
 
-// Latencies in steps of a quarter of a power of two: a percentile is right to 19 %, whatever the number of calls.
+// Latencies in steps of a quarter of a power of two: a percentile is right to 19 %, whatever the number of
+// calls.
 class Latencies {
  public:
   void add(std::uint64_t microseconds);
@@ -57,8 +59,9 @@ class TopTable {
 };
 
 // `rows` lines at most; 0: as many as there are.
-void print_picture(const TopTable::Picture& picture, const v1::StatusReply& status, double seconds, std::size_t rows,
-                   const Output& output);
-[[nodiscard]] std::string picture_to_json(const TopTable::Picture& picture, const v1::StatusReply& status, double seconds);
+void print_picture(const TopTable::Picture& picture, const v1::StatusReply& status, double seconds,
+                   std::size_t rows, const Output& output);
+[[nodiscard]] std::string picture_to_json(const TopTable::Picture& picture, const v1::StatusReply& status,
+                                          double seconds);
 
 }  // namespace callgate::cli

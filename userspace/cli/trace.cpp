@@ -32,8 +32,9 @@ Result<void> check_workload(const Context& context, const std::string& name) {
     if (workload.name() == name) return {};
     if (known.size() < 200) known += (known.empty() ? "" : ", ") + workload.name();
   }
-  return make_error("not_found", known.empty() ? fmt::format("no workload {} is enrolled, and no other one", name)
-                                               : fmt::format("no workload {} is enrolled; there are: {}", name, known));
+  return make_error("not_found", known.empty()
+                                     ? fmt::format("no workload {} is enrolled, and no other one", name)
+                                     : fmt::format("no workload {} is enrolled; there are: {}", name, known));
 }
 
 std::string line_of(const v1::Record& record, const Output& output) {
@@ -46,12 +47,13 @@ std::string line_of(const v1::Record& record, const Output& output) {
   std::string why = decision.rule().empty() ? "no rule" : fmt::format("rule {}", decision.rule());
   if (!decision.policy().empty()) why = fmt::format("policy {}, {}", decision.policy(), why);
   if (!decision.reason().empty()) why += ": " + decision.reason();
-  const std::string function = record.function().empty() ? "connection to " + show_endpoint(record.destination()) : record.function();
+  const std::string function =
+      record.function().empty() ? "connection to " + show_endpoint(record.destination()) : record.function();
   std::string end = outcome_name(record.outcome());
   if (record.status() != 0) end += fmt::format(" {}", record.status());
   if (!record.error_code().empty()) end += " " + record.error_code();
-  return fmt::format("{}  {}  {}  {}, {}  ({})", show_time(record.opened_ns()), output.paint(verdict, colour), safe(function),
-                     safe(end), show_microseconds(record.timings().total_us()), safe(why));
+  return fmt::format("{}  {}  {}  {}, {}  ({})", show_time(record.opened_ns()), output.paint(verdict, colour),
+                     safe(function), safe(end), show_microseconds(record.timings().total_us()), safe(why));
 }
 
 int trace(const Context& context, const Options& options) {
@@ -61,16 +63,23 @@ int trace(const Context& context, const Options& options) {
   filter.set_workload(options.workload);
   if (options.denied) filter.set_decision("deny");
   const auto& output = context.output;
-  if (!output.json) output.err << safe(fmt::format("calls of {}, as they end; Ctrl-C ends this", options.workload)) << std::endl;
+  if (!output.json)
+    output.err << safe(fmt::format("calls of {}, as they end; Ctrl-C ends this", options.workload))
+               << std::endl;
   // Ctrl-C is how it is meant to end.
   std::signal(SIGINT, [](int) { ::_exit(exit_ok); });
   const auto ended = Follower(context).run(
       filter,
       [&](const v1::Record& record) {
-        output.out << (output.json ? boost::json::serialize(record_to_json(record)) : line_of(record, output)) << std::endl;
+        output.out << (output.json ? boost::json::serialize(record_to_json(record)) : line_of(record, output))
+                   << std::endl;
         return output.out.good();
       },
-      [&] { output.err << "callgate: callgated went away; calls that end until it is back are in `sessions list` only" << std::endl; });
+      [&] {
+        output.err
+            << "callgate: callgated went away; calls that end until it is back are in `sessions list` only"
+            << std::endl;
+      });
   return ended ? exit_ok : context.fail(ended.error());
 }
 
@@ -79,17 +88,20 @@ int trace(const Context& context, const Options& options) {
 void add_trace(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();  // shared: with the action, which outlives this function
   auto* const command = app.add_subcommand("trace", "Follow the decisions about one workload, until Ctrl-C");
-  command->add_option("WORKLOAD", options->workload, "Its name, as `callgate workloads` shows it")->required();
+  command->add_option("WORKLOAD", options->workload, "Its name, as `callgate workloads` shows it")
+      ->required();
   command->add_flag("--denied", options->denied, "Only what is denied, or would be if the policy enforced");
   command->footer(
-      "One line for each call when it ends: time, decision, function, what came of it, how long it took, and the rule that\n"
+      "One line for each call when it ends: time, decision, function, what came of it, how long it took, and "
+      "the rule that\n"
       "decided. WOULD DENY is what a policy in observe mode let pass.\n"
       "\n"
       "Examples:\n"
       "  callgate trace shop\n"
       "  callgate trace shop --denied\n"
       "  callgate --json trace shop | jq -c '[.function, .decision.rule]'");
-  command->callback([&context, options] { context.action = [&context, options] { return trace(context, *options); }; });
+  command->callback(
+      [&context, options] { context.action = [&context, options] { return trace(context, *options); }; });
 }
 
 }  // namespace callgate::cli

@@ -135,7 +135,8 @@ TEST_CASE("a picture has rates, and as many lines as there is room for") {
 TEST_CASE("a picture for programs") {
   TopTable table;
   table.add(call("shop", "f"));
-  const auto json = boost::json::parse(picture_to_json(table.take(TopSort::calls), v1::StatusReply(), 2)).as_object();
+  const auto json =
+      boost::json::parse(picture_to_json(table.take(TopSort::calls), v1::StatusReply(), 2)).as_object();
   CHECK(json.at("workloads").as_array().at(0).as_object().at("calls_per_second").as_double() == 0.5);
   CHECK(json.at("functions").as_array().at(0).as_object().at("name") == "f");
 }
