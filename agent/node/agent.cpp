@@ -30,12 +30,15 @@ Result<void> Agent::run() {
                        {"workloads", std::to_string(enrolments_->all().size())},
                        {"policies", policies_->status().version},
                        {"control", config_.control.socket}});
+  if (!options_.replace) service_manager_.ready();
   serve();
   if (replaced_) {
+    service_manager_.replaced_by(replacement_->status().pid());
     log_info(
         "replaced",
         {{"detail", "another callgated has the workloads; what is under way here is served to its end"}});
   } else {
+    service_manager_.stopping();
     log_info("stopping", {{"workloads", std::to_string(enrolments_->all().size())},
                           {"enrolments",
                            "stay attached; their connections are refused until callgated runs again, but "

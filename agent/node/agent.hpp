@@ -27,6 +27,7 @@
 #include "node/predecessor.hpp"
 #include "node/recording.hpp"
 #include "node/replacement.hpp"
+#include "node/service_manager.hpp"
 #include "node/steps.hpp"
 #include "node/supervisor.hpp"
 
@@ -89,6 +90,7 @@ class Agent {
   const config::Config& config_;
   const NodeOptions options_;
   const std::uint64_t started_ns_ = wall_ns();
+  const ServiceManager service_manager_ = ServiceManager::from_environment();
   std::uint32_t generation_ = 0;
   std::uint32_t threads_ = 1;
   std::string cgroup2_mount_;

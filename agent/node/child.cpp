@@ -36,13 +36,14 @@ struct Prepared {
   bool die_with_parent = false;
 };
 
-std::vector<char*> pick_environment() {
+std::vector<char*> pick_environment(const std::vector<std::string>& more) {
   std::vector<char*> picked;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
     const std::string_view name = text.substr(0, text.find('='));
     const bool sanitizer = name.size() > 11 && name.substr(name.size() - 11) == "SAN_OPTIONS";
-    if (sanitizer || name == "PATH" || name == "TZ" || name == "LANG") picked.push_back(*entry);
+    const bool wanted = std::find(more.begin(), more.end(), name) != more.end();
+    if (sanitizer || wanted || name == "PATH" || name == "TZ" || name == "LANG") picked.push_back(*entry);
   }
   picked.push_back(nullptr);
   return picked;
@@ -111,7 +112,7 @@ Result<Child> Child::start(const Launch& launch) {
   const Fd report_in(report[0]);
   Fd report_out(report[1]);
 
-  const std::vector<char*> environment = pick_environment();
+  const std::vector<char*> environment = pick_environment(launch.variables);
   Prepared prepared;
   prepared.program = words.front().c_str();
   prepared.arguments = arguments.data();

@@ -18,6 +18,8 @@ struct Launch {
   std::string cgroup;                  // directory of the cgroup that it starts in
   std::vector<int> descriptors;  // become 3, 4, ... of the program; everything else is closed but 0, 1 and 2
   bool die_with_parent = false;  // SIGKILL when this process ends
+  std::vector<std::string>
+      variables;  // of this process's environment that it gets, beside those that all get
 };
 
 // A running child. The destructor kills it and collects its status.

@@ -57,6 +57,7 @@ Result<void> Replacement::begin(bool dry_run) {
   launch.arguments = {"--config", settings_.config, "--replace"};
   if (dry_run) launch.arguments.emplace_back("--dry-run");
   launch.cgroup = settings_.cgroup;
+  launch.variables = {"NOTIFY_SOCKET"};  // it becomes the one that the service manager watches
   auto child = Child::start(launch);
   if (!child) return child.error();
   child_ = std::move(*child);
