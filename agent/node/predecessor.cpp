@@ -65,7 +65,7 @@ Result<std::vector<std::uint64_t>> Predecessor::ask_for_state(const std::vector<
 Result<void> Predecessor::say_switched() {
   v1::Handover message;
   message.mutable_switched();
-  const auto sent = channel_.send(message);
+  auto sent = channel_.send(message);
   // Nobody is left who would have to know.
   if (!sent && sent.error().code != "closed") return sent;
   return {};

@@ -75,7 +75,7 @@ void FlowTable::add(Fd socket, const kernel::Flow& flow, std::shared_ptr<Workloa
 }
 
 void FlowTable::refuse(Fd socket, const kernel::Flow& flow, std::shared_ptr<Workload> workload,
-                       std::string_view code, std::string detail) {
+                       std::string_view code, const std::string& detail) {
   Share& share = per_workload_[flow.workload];
   if (refused_ >= most_refused || share.refused >= most_refused_of_one) {
     if (share.served + share.refused == 0) per_workload_.erase(flow.workload);
@@ -87,7 +87,7 @@ void FlowTable::refuse(Fd socket, const kernel::Flow& flow, std::shared_ptr<Work
   ++refused_;
   Session& session = insert(flow, std::move(workload));
   session.refused = true;
-  session.refuse(std::move(socket), code, std::move(detail));
+  session.refuse(std::move(socket), code, detail);
 }
 
 Session& FlowTable::insert(const kernel::Flow& flow, std::shared_ptr<Workload> workload) {

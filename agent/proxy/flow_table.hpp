@@ -49,7 +49,7 @@ class FlowTable {
 
   void add(Fd socket, const kernel::Flow& flow, std::shared_ptr<Workload> workload);
   void refuse(Fd socket, const kernel::Flow& flow, std::shared_ptr<Workload> workload, std::string_view code,
-              std::string detail);
+              const std::string& detail);
   Session& insert(const kernel::Flow& flow, std::shared_ptr<Workload> workload);
 
   ThreadContext& context_;
