@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "protocol/tls/version.hpp"
 #include "proxy/call_stages.hpp"
 #include "proxy/tls_offer.hpp"
 
@@ -56,19 +57,15 @@ void TlsConversation::read_hello() {
   session_.set_deadline(since_ + context_.settings.head_timeout);
   Input& input = session_.input();
   for (;;) {
-    if (!input.empty() && input.bytes().size() >= needed_) {
-      auto read = tls::read_client_hello(input.bytes());
-      if (read.hello) {
-        hello_ = std::move(*read.hello);
-        decide();
-        return;
-      }
-      if (read.problem) {
-        refuse({400, std::string(read.problem->code), std::string(read.problem->detail)},
-               read.problem->alert);
-        return;
-      }
-      needed_ = read.needed;
+    auto read = client_hello_.feed(input.bytes().substr(client_hello_.size()));
+    if (read.hello) {
+      hello_ = std::move(*read.hello);
+      decide();
+      return;
+    }
+    if (read.problem) {
+      refuse({400, std::string(read.problem->code), std::string(read.problem->detail)}, read.problem->alert);
+      return;
     }
     if (!session_.client().readable()) return;
     const IoResult result = input.receive(session_.client(), context_.buffer());
@@ -222,7 +219,6 @@ void TlsConversation::record_upstream() {
   if (!call_.recorded(context_.recorder.call_upstream(call_.id(), upstream_facts()))) return;
   phase_ = Phase::answering;
   since_ = context_.clock.now();
-  needed_ = 0;
   const std::string_view hello = session_.input().bytes();
   call_.facts().request_body_size += hello.size();
   const bool sent = upstream_->stream->send(hello);
@@ -244,20 +240,17 @@ void TlsConversation::answer() {
   }
   bool sound = target.flush();
   while (sound) {
-    if (!answer_.empty() && answer_.bytes().size() >= needed_) {
-      const auto read = tls::read_server_hello(answer_.bytes());
-      if (read.problem) {
-        refuse({502, std::string(read.problem->code), std::string(read.problem->detail)}, read.problem->alert,
-               record::Outcome::failed);
-        return;
-      }
-      if (read.hello) {
-        version_ = read.hello->version;
-        phase_ = Phase::chosen;
-        record_version();
-        return;
-      }
-      needed_ = read.needed;
+    const auto read = server_hello_.feed(answer_.bytes().substr(server_hello_.size()));
+    if (read.problem) {
+      refuse({502, std::string(read.problem->code), std::string(read.problem->detail)}, read.problem->alert,
+             record::Outcome::failed);
+      return;
+    }
+    if (read.hello) {
+      version_ = read.hello->version;
+      phase_ = Phase::chosen;
+      record_version();
+      return;
     }
     if (!target.readable()) {
       answer_.keep();

@@ -12,7 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/tls/hello.hpp"
+#include "protocol/tls/client_hello.hpp"
+#include "protocol/tls/server_hello.hpp"
 #include "proxy/connector.hpp"
 #include "proxy/flow_call.hpp"
 #include "proxy/input.hpp"
@@ -75,6 +76,8 @@ class TlsConversation final : public Conversation {
   FlowCall call_;
   std::shared_ptr<const PolicyInForce> policy_;  // shared: the decision's texts live in it
   policy::Decision decision_;
+  tls::ClientHelloReader client_hello_;
+  tls::ServerHelloReader server_hello_;
   tls::ClientHello hello_;
   std::string host_;
   Prober prober_;
@@ -82,8 +85,7 @@ class TlsConversation final : public Conversation {
   std::unique_ptr<UpstreamConnection> upstream_;
   std::optional<Tunnel> tunnel_;
   Input answer_;
-  std::size_t needed_ = 0;  // of the hello that is being read
-  Nanoseconds since_;       // of the ClientHello, then of the wait for its answer
+  Nanoseconds since_;  // of the ClientHello, then of the wait for its answer
   std::uint16_t version_ = 0;
   Phase phase_ = Phase::hello;
 };
