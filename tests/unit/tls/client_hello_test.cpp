@@ -54,6 +54,20 @@ TEST_CASE("a real client without a name, and with nothing newer than TLS 1.2") {
   CHECK(hello.highest_version() == version_1_2);
 }
 
+TEST_CASE("TLS 1.3 is offered in supported_versions only") {
+  for (const std::uint64_t legacy_version : {0x0303U, 0x0304U, 0x0305U, 0x03ffU}) {
+    CAPTURE(legacy_version);
+    CHECK(hello_of(records(client_message("", legacy_version))).versions ==
+          std::vector<std::uint16_t>{version_1_2});
+    const std::string offer = extension(43, block("\x03\x04\x03\x02", 1));
+    CHECK(hello_of(records(client_message(offer, legacy_version))).versions ==
+          std::vector<std::uint16_t>{version_1_3, 0x0302});
+  }
+  CHECK(hello_of(records(client_message("", 0x0301))).highest_version() == 0x0301);
+  // An offer of nothing is none.
+  CHECK(hello_of(records(client_message(extension(43, block("\x8a\x8a", 1))))).highest_version() == 0);
+}
+
 TEST_CASE("GREASE is no offer, and ECH is seen") {
   const std::string versions = extension(43, block("\x8a\x8a\x03\x04\x03\x03", 1));
   const std::string protocols = extension(16, block(block("\xca\xca", 1) + block("h2", 1), 2));

@@ -42,6 +42,13 @@ TEST_CASE("a server's hello tells the version that was chosen") {
   check_refused(records(client_message("")));
 }
 
+TEST_CASE("a server's hello that could be taken for two versions is refused") {
+  check_refused(records(server_message("", 0x0304)));
+  check_refused(records(server_message(versions_1_3, 0x0301)));
+  check_refused(records(server_message(versions_1_3, 0x0304)));
+  check_refused(records(server_message(extension(43, "\x03\x03"))));
+}
+
 TEST_CASE("a fatal alert stands in a server's hello's place") {
   CHECK(version_of(alert_record(Alert::access_denied)) == 0);
   CHECK(read(alert_record(Alert::access_denied).substr(0, 6)) == Read<ServerHello>{});

@@ -5,6 +5,7 @@
 #include "base/address.hpp"
 #include "protocol/tls/cursor.hpp"
 #include "protocol/tls/extensions.hpp"
+#include "protocol/tls/version.hpp"
 
 namespace callgate::tls {
 namespace {
@@ -96,7 +97,8 @@ bool read_hello(std::string_view body, ClientHello& hello) {
   constexpr std::size_t random_size = 32;
   Cursor cursor(body);
   const std::uint64_t legacy_version = cursor.number(2);
-  hello.versions.push_back(static_cast<std::uint16_t>(legacy_version));
+  // RFC 8446 section 4.2.1: without supported_versions it is an offer of TLS 1.2 at most, whatever it says.
+  hello.versions.push_back(static_cast<std::uint16_t>(std::min<std::uint64_t>(legacy_version, version_1_2)));
   cursor.take(random_size);
   cursor.block(1);                                     // session id
   const std::size_t suites = cursor.block(2).size();   // cipher suites
