@@ -45,6 +45,7 @@ class TlsConversation final : public Conversation {
     connecting,  // has no connection to the target yet
     proved,      // has one that is not recorded yet
     answering,   // the ClientHello is under way, or the ServerHello
+    retrying,    // the target has asked for a second ClientHello, which is not complete
     chosen,      // waits for space to record the version that the target chose
     relaying,
   };
@@ -58,7 +59,10 @@ class TlsConversation final : public Conversation {
   void start_connecting();
   void connect();
   void record_upstream();
+  void send_hello();
   void answer();
+  void pass_retry(const tls::ServerHello& request);
+  void retry();
   void record_version();
   void relay();
 
@@ -66,9 +70,13 @@ class TlsConversation final : public Conversation {
   [[nodiscard]] std::string denial(const policy::Decision& decision) const;
   [[nodiscard]] UpstreamFacts upstream_facts() const;
   [[nodiscard]] std::uint16_t lowest_version() const;
+  // The ClientHello that is awaited, once it is complete; the call has ended if it never will be.
+  [[nodiscard]] std::optional<tls::ClientHello> receive_hello();
   void set_deadline(Nanoseconds deadline);
   // Ends the call; the caller, who still waits for a ServerHello, gets the alert.
   void refuse(const Failure& failure, tls::Alert alert, record::Outcome outcome = record::Outcome::refused);
+  void caller_reset();
+  void target_closed();
   void end(const Tunnel::Ending& ending);
 
   Session& session_;
@@ -85,7 +93,7 @@ class TlsConversation final : public Conversation {
   std::unique_ptr<UpstreamConnection> upstream_;
   std::optional<Tunnel> tunnel_;
   Input answer_;
-  Nanoseconds since_;  // of the ClientHello, then of the wait for its answer
+  Nanoseconds since_;  // of the wait for the hello that is next
   std::uint16_t version_ = 0;
   Phase phase_ = Phase::hello;
 };

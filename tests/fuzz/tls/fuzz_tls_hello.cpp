@@ -62,7 +62,24 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto read = check(ClientHelloReader(), bytes); read.hello) {
     if (read.hello->server_name.size() > 253) __builtin_trap();
     (void)version_name(read.hello->highest_version());
+    const ClientHelloReader second(*read.hello);
+    // A hello changes nothing of itself.
+    if (check(second, bytes).hello != read.hello) __builtin_trap();
+    ClientHelloReader first;
+    (void)first.feed(bytes);
+    (void)check(second, bytes.substr(first.size()));
   }
+  const ClientHello nothing;
+  (void)check(ClientHelloReader(nothing), bytes);
+  ServerHelloReader first;
+  const auto answer = first.feed(bytes);
   (void)check(ServerHelloReader(), bytes);
+  if (answer.hello && answer.hello->retry) {
+    if (answer.hello->version < version_1_3) __builtin_trap();
+    const auto next = check(ServerHelloReader(*answer.hello), bytes.substr(first.size()));
+    if (next.hello && next.hello->retry) __builtin_trap();
+    const std::uint16_t version = next.hello ? next.hello->version : 0;
+    if (version != 0 && version != answer.hello->version) __builtin_trap();
+  }
   return 0;
 }

@@ -40,6 +40,22 @@ inline std::string server_message(const std::string& extensions, std::uint64_t l
                               3);
 }
 
+// A HelloRetryRequest (RFC 8446 section 4.1.3).
+inline std::string retry_message(const std::string& extensions = extension(43, "\x03\x04"),
+                                 std::uint64_t legacy_version = 0x0303) {
+  const std::string random =
+      "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91"
+      "\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c";
+  return server_message(extensions, legacy_version).replace(6, random.size(), random);
+}
+
+// A record of another kind than a handshake's.
+inline std::string other_record(std::uint64_t content, const std::string& bytes) {
+  return number(content, 1) + "\x03\x03" + block(bytes, 2);
+}
+
+inline const std::string change_cipher_spec = other_record(20, "\x01");
+
 // In records of at most `size` bytes.
 inline std::string records(const std::string& handshake, std::size_t size = 16384) {
   std::string text;

@@ -13,13 +13,13 @@ namespace {
 
 // All of `bytes` are needed for the answer.
 template <typename Reader>
-auto check_all_splits(const std::string& bytes) {
-  Reader whole;
+auto check_all_splits(const std::string& bytes, const Reader& fresh = {}) {
+  Reader whole = fresh;
   const auto expected = whole.feed(bytes);
   CHECK((expected.hello.has_value() != expected.problem.has_value()));
   CHECK(whole.size() == bytes.size());
   for (std::size_t at = 0; at < bytes.size(); ++at) {
-    Reader reader;
+    Reader reader = fresh;
     const std::string_view text = bytes;
     const auto first = reader.feed(text.substr(0, at));
     REQUIRE_FALSE(first.hello.has_value());
@@ -29,7 +29,7 @@ auto check_all_splits(const std::string& bytes) {
     REQUIRE(reader.examined() == whole.examined());
   }
   for (const std::size_t size : {1U, 2U, 3U, 5U, 64U}) {
-    Reader reader;
+    Reader reader = fresh;
     REQUIRE(feed_in_pieces(reader, bytes + "and more", size) == expected);
     REQUIRE(reader.size() == bytes.size());
     REQUIRE(reader.examined() == whole.examined());
@@ -64,6 +64,21 @@ TEST_CASE("a server's hello is read the same however it is split") {
     }
     check_all_splits<ServerHelloReader>(warnings + alert_record(Alert::access_denied));
   }
+}
+
+TEST_CASE("second hellos are read the same however they are split") {
+  const std::string early_data = other_record(23, "sealed");
+  const ClientHello first{"api.test", {0x0303}, {}, false};
+  const std::string message = client_message(name_extension("api.test"));
+  for (const std::size_t size : {1UL, 7UL, 16384UL}) {
+    const std::string hello = records(message, size);
+    CHECK(check_all_splits(change_cipher_spec + early_data + hello, ClientHelloReader(first)).hello == first);
+    check_all_splits(early_data + hello, ClientHelloReader(ClientHello{}));
+    const std::string answer = change_cipher_spec + records(server_message(extension(43, "\x03\x04")), size);
+    CHECK(check_all_splits(answer, ServerHelloReader({0x0304, true})).hello.has_value());
+    check_all_splits(answer, ServerHelloReader({0x0305, true}));
+  }
+  check_all_splits<ServerHelloReader>(records(retry_message(), 7));
 }
 
 TEST_CASE("the work for a hello grows with its size, however small its records and pieces are") {

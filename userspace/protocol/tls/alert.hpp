@@ -7,7 +7,9 @@
 namespace callgate::tls {
 
 enum class Alert : std::uint8_t {
+  unexpected_message = 10,
   handshake_failure = 40,
+  illegal_parameter = 47,
   access_denied = 49,
   decode_error = 50,
   protocol_version = 70,

@@ -14,10 +14,25 @@ constexpr std::uint64_t server_name_extension = 0;
 constexpr std::uint64_t protocols_extension = 16;
 constexpr std::uint64_t encrypted_hello_extension = 0xfe0d;
 
-constexpr MessageReader::Rules rules{
+constexpr MessageReader::Rules first_rules{
     1,
     {"bad_client_hello", "the caller's ClientHello is not well-formed", Alert::decode_error},
     {"client_hello_too_large", "the caller's ClientHello is larger than 64 KiB", Alert::decode_error}};
+
+constexpr MessageReader::Rules second_rules{
+    1,
+    {"bad_client_hello", "the caller answers a HelloRetryRequest with no well-formed ClientHello",
+     Alert::decode_error},
+    {"client_hello_too_large",
+     "the caller's second ClientHello, with what comes before it, is larger than 64 KiB",
+     Alert::decode_error},
+    false,
+    true,
+    true};
+
+constexpr Problem changed{"client_hello_changed",
+                          "the caller's second ClientHello offers something else than its first",
+                          Alert::illegal_parameter};
 
 // RFC 8701.
 bool is_grease(std::uint64_t value) {
@@ -116,7 +131,9 @@ std::uint16_t ClientHello::highest_version() const {
   return highest == versions.end() ? std::uint16_t{0} : *highest;
 }
 
-ClientHelloReader::ClientHelloReader() : message_(rules) {}
+ClientHelloReader::ClientHelloReader() : message_(first_rules) {}
+
+ClientHelloReader::ClientHelloReader(const ClientHello& first) : message_(second_rules), first_(&first) {}
 
 Read<ClientHello> ClientHelloReader::feed(std::string_view bytes) {
   Read<ClientHello> read;
@@ -124,10 +141,15 @@ Read<ClientHello> ClientHelloReader::feed(std::string_view bytes) {
   if (state == MessageReader::State::invalid) read.problem = message_.problem();
   if (state != MessageReader::State::complete) return read;
   ClientHello hello;
-  if (read_hello(message_.take_body(), hello)) {
-    read.hello = std::move(hello);
+  // What a client sends behind its hello waits for the answer. A second hello in the same record would be
+  // taken by a server that asks for one, and nobody here would have read it.
+  if (!read_hello(message_.take_body(), hello) || message_.record_goes_on()) {
+    read.problem = message_.rules().malformed;
+  } else if (first_ != nullptr && hello != *first_) {
+    // RFC 8446 section 4.1.2: the name that was decided, and all that was recorded, is what the target hears.
+    read.problem = changed;
   } else {
-    read.problem = rules.malformed;
+    read.hello = std::move(hello);
   }
   return read;
 }

@@ -30,8 +30,12 @@ struct ClientHello {
 class ClientHelloReader {
  public:
   ClientHelloReader();
+  // Of the hello by which a client answers a HelloRetryRequest: it must offer what `first` did, which
+  // outlives the reader. The bytes begin where the first hello ended.
+  explicit ClientHelloReader(const ClientHello& first);
 
-  // The next bytes; more than the hello does no harm. Not to be called again behind a hello or a problem.
+  // The next bytes; what lies behind the record in which the hello ends is not looked at. Not to be called
+  // again behind a hello or a problem.
   [[nodiscard]] Read<ClientHello> feed(std::string_view bytes);
   // Bytes taken: where the hello ends, once it is there.
   [[nodiscard]] std::size_t size() const { return message_.size(); }
@@ -40,6 +44,7 @@ class ClientHelloReader {
 
  private:
   MessageReader message_;
+  const ClientHello* first_ = nullptr;
 };
 
 }  // namespace callgate::tls

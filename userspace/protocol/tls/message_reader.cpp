@@ -8,10 +8,13 @@
 namespace callgate::tls {
 namespace {
 
+constexpr std::uint8_t change_cipher_spec_content = 20;
 constexpr std::uint8_t alert_content = 21;
 constexpr std::uint8_t handshake_content = 22;
+constexpr std::uint8_t application_content = 23;
 constexpr std::size_t record_header = 5;
 constexpr std::size_t largest_record = 1U << 14U;
+constexpr std::size_t largest_sealed_record = largest_record + 256;  // RFC 8446 section 5.2
 constexpr std::size_t message_header = 4;
 constexpr std::size_t alert_size = 2;
 constexpr std::size_t most_warnings = 5;  // as many as OpenSSL bears in a row
@@ -46,7 +49,16 @@ bool MessageReader::may_come(std::uint64_t content) const {
   if (content == handshake_content) return left_ != 0 && left_ <= largest_record;
   // The records of a message have no others between them.
   if (!message_.empty()) return false;
-  return content == alert_content && rules_->alerts && left_ == alert_size;
+  switch (content) {
+    case alert_content:
+      return rules_->alerts && left_ == alert_size;
+    case change_cipher_spec_content:
+      return rules_->change_cipher_spec && left_ == 1 && !change_cipher_spec_seen_;
+    case application_content:
+      return rules_->early_data && left_ != 0 && left_ <= largest_sealed_record;
+    default:
+      return false;
+  }
 }
 
 void MessageReader::begin_record() {
@@ -68,13 +80,25 @@ void MessageReader::end_record() {
 }
 
 void MessageReader::read_content(std::string_view part) {
-  if (content_ == handshake_content) {
-    message_.append(part);
-    if (message_.size() == message_size_) check_message();
-    return;
+  switch (content_) {
+    case handshake_content:
+      message_.append(part);
+      if (message_.size() == message_size_) check_message();
+      break;
+    case alert_content:
+      piece_.append(part);
+      if (left_ == 0) read_alert();
+      break;
+    case change_cipher_spec_content:
+      change_cipher_spec_seen_ = true;
+      if (part.front() != 1) fail(rules_->malformed);
+      break;
+    default:
+      break;
   }
-  piece_.append(part);
-  if (left_ != 0) return;
+}
+
+void MessageReader::read_alert() {
   // A server may warn, say that it does not know the name (RFC 6066 section 3), and still go on: only a fatal
   // alert stands in a hello's place.
   constexpr char warning_level = 1;

@@ -19,7 +19,9 @@ class MessageReader {
     std::uint8_t type = 0;
     Problem malformed;
     Problem oversized;
-    bool alerts = false;  // warnings in front of it, or a fatal alert in its place
+    bool alerts = false;              // warnings, or a fatal alert in the message's place
+    bool change_cipher_spec = false;  // one, for the sake of middleboxes (RFC 8446 appendix D.4)
+    bool early_data = false;          // which the other side skips (RFC 8446 section 4.2.10)
   };
 
   enum class State : std::uint8_t {
@@ -38,6 +40,7 @@ class MessageReader {
   // Without the message's header. Only of a complete message, and once.
   [[nodiscard]] std::string take_body();
   [[nodiscard]] const Problem& problem() const { return *problem_; }
+  [[nodiscard]] const Rules& rules() const { return *rules_; }
 
   // Bytes taken: where the message ends, once it is complete.
   [[nodiscard]] std::size_t size() const { return size_; }
@@ -53,6 +56,7 @@ class MessageReader {
   void begin_record();
   void end_record();
   void read_content(std::string_view part);
+  void read_alert();
   void check_message();
   void fail(const Problem& problem);
 
@@ -66,6 +70,7 @@ class MessageReader {
   std::size_t examined_ = 0;
   std::size_t warnings_ = 0;
   std::uint8_t content_ = 0;  // type of the record that is being read
+  bool change_cipher_spec_seen_ = false;
   State state_ = State::reading;
 };
 

@@ -13,6 +13,7 @@ namespace callgate::tls {
 // What the server chose.
 struct ServerHello {
   std::uint16_t version = 0;  // 0: it answered with a fatal alert instead
+  bool retry = false;         // a HelloRetryRequest: another ClientHello, and another answer, come first
 
   bool operator==(const ServerHello&) const = default;
 };
@@ -22,6 +23,9 @@ struct ServerHello {
 class ServerHelloReader {
  public:
   ServerHelloReader();
+  // Of the answer to the second ClientHello, which must keep the version of the HelloRetryRequest `first`.
+  // The bytes begin where that ended.
+  explicit ServerHelloReader(const ServerHello& first);
 
   // The next bytes; more than the hello does no harm. Not to be called again behind a hello or a problem.
   [[nodiscard]] Read<ServerHello> feed(std::string_view bytes);
@@ -32,6 +36,7 @@ class ServerHelloReader {
 
  private:
   MessageReader message_;
+  std::uint16_t promised_ = 0;  // version of the HelloRetryRequest
 };
 
 }  // namespace callgate::tls
