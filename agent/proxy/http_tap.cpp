@@ -209,7 +209,7 @@ void HttpTap::open(const policy::Decision& decision, std::string_view function, 
 
 bool HttpTap::awaits_name() {
   if (!first_ || classify(from_caller_) != FirstBytes::tls) return false;
-  if (from_caller_.size() >= hello_.needed) hello_ = tls::read_client_hello(from_caller_);
+  hello_ = hello_reader_.feed(std::string_view(from_caller_).substr(hello_reader_.size()));
   return !hello_.hello && !hello_.problem;
 }
 

@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "protocol/http1/reader.hpp"
-#include "protocol/tls/hello.hpp"
+#include "protocol/tls/client_hello.hpp"
 #include "proxy/call_stages.hpp"
 #include "proxy/recorder.hpp"
 #include "proxy/session.hpp"
@@ -82,7 +82,8 @@ class HttpTap {
   std::deque<Call> calls_;  // whose answers are not complete, in order
   NamedCall name_;
   Nanoseconds connected_at_ = 0;
-  std::size_t left_over_ = 0;          // bytes behind the request at whose end read_requests() returned
+  std::size_t left_over_ = 0;  // bytes behind the request at whose end read_requests() returned
+  tls::ClientHelloReader hello_reader_;
   tls::Read<tls::ClientHello> hello_;  // of a caller that speaks TLS itself
   bool first_ = true;                  // nothing of the caller's bytes was taken for a request yet
   bool opaque_ = false;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "protocol/tls/version.hpp"
 #include "proxy/call_stages.hpp"
 #include "proxy/tls_offer.hpp"
 
@@ -41,41 +42,15 @@ void TlsConversation::step() {
     case Phase::answering:
       answer();
       break;
+    case Phase::retrying:
+      retry();
+      break;
     case Phase::chosen:
       record_version();
       break;
     case Phase::relaying:
       relay();
       break;
-  }
-}
-
-void TlsConversation::read_hello() {
-  session_.set_deadline(since_ + context_.settings.head_timeout);
-  Input& input = session_.input();
-  for (;;) {
-    if (!input.empty() && input.bytes().size() >= needed_) {
-      auto read = tls::read_client_hello(input.bytes());
-      if (read.hello) {
-        hello_ = std::move(*read.hello);
-        decide();
-        return;
-      }
-      if (read.problem) {
-        refuse({400, std::string(read.problem->code), std::string(read.problem->detail)},
-               read.problem->alert);
-        return;
-      }
-      needed_ = read.needed;
-    }
-    if (!session_.client().readable()) return;
-    const IoResult result = input.receive(session_.client(), context_.buffer());
-    if (result.status == IoStatus::want_read) return;
-    if (result.status != IoStatus::ok) {
-      session_.finish(record::Outcome::caller_aborted, "client_hello_truncated",
-                      "the caller closed in the middle of its ClientHello");
-      return;
-    }
   }
 }
 
@@ -215,58 +190,7 @@ UpstreamFacts TlsConversation::upstream_facts() const {
 
 void TlsConversation::record_upstream() {
   if (!call_.recorded(context_.recorder.call_upstream(call_.id(), upstream_facts()))) return;
-  phase_ = Phase::answering;
-  since_ = context_.clock.now();
-  needed_ = 0;
-  const std::string_view hello = session_.input().bytes();
-  call_.facts().request_body_size += hello.size();
-  const bool sent = upstream_->stream->send(hello);
-  session_.input().clear();
-  if (sent) {
-    answer();
-  } else {
-    refuse({502, "upstream_reset", upstream_->stream->error().message}, tls::Alert::handshake_failure,
-           record::Outcome::failed);
-  }
-}
-
-void TlsConversation::answer() {
-  session_.set_deadline(since_ + context_.settings.connect_timeout);
-  Stream& target = *upstream_->stream;
-  if (session_.client().broken()) {
-    end({record::Outcome::caller_aborted, "caller_closed", "the caller reset the connection", true});
-    return;
-  }
-  bool sound = target.flush();
-  while (sound) {
-    if (!answer_.empty() && answer_.bytes().size() >= needed_) {
-      const auto read = tls::read_server_hello(answer_.bytes());
-      if (read.problem) {
-        refuse({502, std::string(read.problem->code), std::string(read.problem->detail)}, read.problem->alert,
-               record::Outcome::failed);
-        return;
-      }
-      if (read.hello) {
-        version_ = read.hello->version;
-        phase_ = Phase::chosen;
-        record_version();
-        return;
-      }
-      needed_ = read.needed;
-    }
-    if (!target.readable()) {
-      answer_.keep();
-      return;
-    }
-    const IoResult result = answer_.receive(target, context_.buffer());
-    if (result.status == IoStatus::want_read) continue;
-    if (result.status == IoStatus::ok && call_.facts().first_byte_at == 0) {
-      call_.facts().first_byte_at = context_.clock.now();
-    }
-    sound = result.status == IoStatus::ok;
-  }
-  end({record::Outcome::failed, "upstream_closed", "the target closed the connection before its ServerHello",
-       true});
+  send_hello();
 }
 
 void TlsConversation::record_version() {
@@ -323,6 +247,8 @@ void TlsConversation::expire() {
   }
   switch (phase_) {
     case Phase::hello:
+    case Phase::retrying:
+      if (now < since_ + context_.settings.head_timeout) break;
       refuse({408, "head_timeout", "the rest of the caller's ClientHello did not arrive in time"},
              tls::Alert::handshake_failure);
       return;

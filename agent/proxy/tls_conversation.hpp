@@ -12,7 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/tls/hello.hpp"
+#include "protocol/tls/client_hello.hpp"
+#include "protocol/tls/server_hello.hpp"
 #include "proxy/connector.hpp"
 #include "proxy/flow_call.hpp"
 #include "proxy/input.hpp"
@@ -44,6 +45,7 @@ class TlsConversation final : public Conversation {
     connecting,  // has no connection to the target yet
     proved,      // has one that is not recorded yet
     answering,   // the ClientHello is under way, or the ServerHello
+    retrying,    // the target has asked for a second ClientHello, which is not complete
     chosen,      // waits for space to record the version that the target chose
     relaying,
   };
@@ -57,7 +59,10 @@ class TlsConversation final : public Conversation {
   void start_connecting();
   void connect();
   void record_upstream();
+  void send_hello();
   void answer();
+  void pass_retry(const tls::ServerHello& request);
+  void retry();
   void record_version();
   void relay();
 
@@ -65,8 +70,12 @@ class TlsConversation final : public Conversation {
   [[nodiscard]] std::string denial(const policy::Decision& decision) const;
   [[nodiscard]] UpstreamFacts upstream_facts() const;
   [[nodiscard]] std::uint16_t lowest_version() const;
+  // The ClientHello that is awaited, once it is complete; the call has ended if it never will be.
+  [[nodiscard]] std::optional<tls::ClientHello> receive_hello();
   // Ends the call; the caller, who still waits for a ServerHello, gets the alert.
   void refuse(const Failure& failure, tls::Alert alert, record::Outcome outcome = record::Outcome::refused);
+  void caller_reset();
+  void target_closed();
   void end(const Tunnel::Ending& ending);
 
   Session& session_;
@@ -74,6 +83,8 @@ class TlsConversation final : public Conversation {
   FlowCall call_;
   std::shared_ptr<const PolicyInForce> policy_;  // shared: the decision's texts live in it
   policy::Decision decision_;
+  tls::ClientHelloReader client_hello_;
+  tls::ServerHelloReader server_hello_;
   tls::ClientHello hello_;
   std::string host_;
   Prober prober_;
@@ -81,8 +92,7 @@ class TlsConversation final : public Conversation {
   std::unique_ptr<UpstreamConnection> upstream_;
   std::optional<Tunnel> tunnel_;
   Input answer_;
-  std::size_t needed_ = 0;  // of the hello that is being read
-  Nanoseconds since_;       // of the ClientHello, then of the wait for its answer
+  Nanoseconds since_;  // of the wait for the hello that is next
   std::uint16_t version_ = 0;
   Phase phase_ = Phase::hello;
 };

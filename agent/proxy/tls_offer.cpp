@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "protocol/tls/version.hpp"
+
 namespace callgate::proxy {
 
 bool record_offer(Recorder& recorder, const Id& call, const tls::ClientHello& hello) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/ids.hpp"
-#include "protocol/tls/hello.hpp"
+#include "protocol/tls/client_hello.hpp"
 #include "proxy/recorder.hpp"
 
 namespace callgate::proxy {

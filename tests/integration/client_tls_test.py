@@ -24,6 +24,7 @@ spec:
     - {host: untrusted.internal, port: 9446}
     - {host: old.internal, port: 9449}
     - {host: old-allowed.internal, port: 9449, upstream: {min_version: "1.2"}}
+    - {host: asks-again.internal, port: 9452}
     - {host: 10.77.2.2, port: 9447}
   rules:
     - {name: no-secrets, functions: ["tls:connect secret.internal"], action: deny, reason: secrets stay here}
@@ -65,14 +66,16 @@ class ClientTls(BedCase):
             (9446, issue("untrusted", names=["untrusted.internal"], untrusted=True), ""),
             (9447, issue("address", addresses=[cls.target.address]), ""),
             (9449, issue("old", names=["old.internal", "old-allowed.internal"]), "ssl_protocols TLSv1.2;"),
+            # Clients send a key of another group first, and are asked for one of this.
+            (9452, issue("asks-again", names=["asks-again.internal"]), "ssl_ecdh_curve secp384r1; ssl_protocols TLSv1.2 TLSv1.3;"),
         ):
             protocols = "" if "ssl_protocols" in more else "ssl_protocols TLSv1.2 TLSv1.3;"
             servers.append(f"listen {port} ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; {protocols} {more}\n"
                            'location / { return 200 "$ssl_protocol verify=$ssl_client_verify $ssl_client_s_dn\\n"; }')
-        cls.nginx = cls.bed.nginx(cls.target, servers, [9443, 9444, 9445, 9446, 9447, 9449, 9450, 9451])
+        cls.nginx = cls.bed.nginx(cls.target, servers, [9443, 9444, 9445, 9446, 9447, 9449, 9450, 9451, 9452])
         cls.names = {f"{n}.internal": cls.target.address for n in (
             "api", "secret", "own-certificate", "mutual", "never-asks", "expired", "wrong-name", "untrusted", "old",
-            "old-allowed", "nobody")}
+            "old-allowed", "asks-again", "nobody")}
 
     def get(self, url, *options):
         return self.enrolled(["curl", "-sS", "--max-time", "20", "--cacert", self.root, *options, url], name="client",
@@ -115,6 +118,16 @@ class ClientTls(BedCase):
                                 f"{self.root} -verify_return_error -connect api.internal:9443 -servername api.internal"],
                                name="client", check=False)
         self.assertIn("TLSv1.3", answer.stdout, answer.stderr)
+
+    def test_a_target_may_ask_for_a_second_hello(self):
+        answer = self.enrolled(["sh", "-c", "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -msg -ign_eof -CAfile "
+                                f"{self.root} -verify_return_error -connect asks-again.internal:9452 "
+                                "-servername asks-again.internal"], name="client", check=False)
+        self.assertIn("TLSv1.3 verify=NONE", answer.stdout, answer.stderr)
+        self.assertEqual(answer.stdout.count(", ClientHello"), 2)
+        call = self.newest()
+        self.assertEqual(call["function"], "tls:connect asks-again.internal")
+        self.assertEqual(call["upstream"]["tls_version"], "TLSv1.3")
 
     def accepted(self):
         """Connections that the target host has accepted so far."""

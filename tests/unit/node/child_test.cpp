@@ -28,7 +28,7 @@ struct NeedsRoot {
 } const needs_root;
 
 Launch shell(const TemporaryCgroup& cgroup, const std::string& script) {
-  return {"/bin/sh", {"-c", script}, cgroup.path(), {}, false};
+  return {"/bin/sh", {"-c", script}, cgroup.path(), {}, false, {}};
 }
 
 }  // namespace
@@ -67,11 +67,11 @@ TEST_CASE("descriptors that stand in each other's way arrive all the same") {
 
 TEST_CASE("a program that cannot be started is an error with its reason") {
   const TemporaryCgroup cgroup;
-  const auto missing = Child::start({"/no/such/program", {}, cgroup.path(), {}, false});
+  const auto missing = Child::start({"/no/such/program", {}, cgroup.path(), {}, false, {}});
   REQUIRE_FALSE(missing);
   CHECK_THAT(missing.error().message, Catch::Matchers::Contains("/no/such/program"));
   CHECK_THAT(missing.error().message, Catch::Matchers::Contains("No such file"));
-  CHECK_FALSE(Child::start({"/bin/sh", {}, cgroup.path() + "/none", {}, false}));
+  CHECK_FALSE(Child::start({"/bin/sh", {}, cgroup.path() + "/none", {}, false, {}}));
 }
 
 TEST_CASE("the end of a child shows on its handle, with how it ended") {
