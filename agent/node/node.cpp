@@ -28,6 +28,7 @@
 #include "node/metrics.hpp"
 #include "node/namespaces.hpp"
 #include "node/policies.hpp"
+#include "node/service_manager.hpp"
 #include "node/settings.hpp"
 #include "node/steps.hpp"
 #include "node/supervisor.hpp"
@@ -52,7 +53,9 @@ class Node {
                          {"workloads", std::to_string(enrolments_->all().size())},
                          {"policies", policies_->status().version},
                          {"control", config_.control.socket}});
+    service_manager_.ready();
     if (!stopping_) loop_.run();
+    service_manager_.stopping();
     log_info("stopping", {{"workloads", std::to_string(enrolments_->all().size())},
                           {"enrolments",
                            "stay attached; their connections are refused until callgated runs again, but "
@@ -340,6 +343,7 @@ class Node {
   const config::Config& config_;
   const std::string program_;
   const std::uint64_t started_ns_ = wall_ns();
+  const ServiceManager service_manager_ = ServiceManager::from_environment();
   std::uint32_t generation_ = 0;
   std::uint32_t threads_ = 1;
   std::string cgroup2_mount_;
