@@ -63,7 +63,7 @@ endfunction()
 
 # callgate_test(NAME SOURCES a.cpp ... LINK targets [LABELS l ...])
 # A Catch2 program; ctest runs it as one test called NAME. Labels: unit (the default), sanitized (built and run again under
-# AddressSanitizer and UndefinedBehaviorSanitizer), threads (also under ThreadSanitizer), kernel, integration, emulated. The
+# AddressSanitizer and UndefinedBehaviorSanitizer), threads (also under ThreadSanitizer), kernel, integration, package, emulated. The
 # targets sanitized_tests, threads_tests and fuzz_tests build what carries the label. A test that needs root and has it
 # not skips by exiting with 77.
 add_custom_target(sanitized_tests)
