@@ -138,7 +138,8 @@ Result<v1::EnrollReply> ControlBackend::enroll(const control::Peer& peer, const 
     std::vector<std::string> cgroups;
   } place;
   auto reply = main_.run<v1::EnrollReply>([&]() -> Result<v1::EnrollReply> {
-    const Enrolments::Request wanted{request.name(), request.identity(), peer.uid, peer.pid,
+    const Enrolments::Request wanted{request.name(), request.identity(), peer.uid,
+                                     request.from_inside() ? 0 : peer.pid,
                                      request.existing() == v1::EXISTING_CONNECTIONS_RESET};
     const auto enrolled = request.has_cgroup()
                               ? parts_.enrolments.enrol_cgroup(request.cgroup(), wanted)

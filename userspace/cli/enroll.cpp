@@ -3,11 +3,13 @@
 #include <ostream>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "cli/command.hpp"
 #include "cli/json.hpp"
 #include "cli/text.hpp"
 #include "cli/unit.hpp"
+#include "kernel/cgroup.hpp"
 #include "cli/verdicts.hpp"
 
 namespace callgate::cli {
@@ -20,6 +22,7 @@ struct Options {
   std::string identity;
   std::string unit;
   bool persist = false;
+  bool from_inside = false;
   std::string existing = "keep";
 };
 
@@ -58,6 +61,13 @@ Result<v1::WorkloadInfo> find_enrolled(control::Client& client, const v1::Enroll
   return make_error("not_found", "the workload ended meanwhile: ask again");
 }
 
+// As a unit's ExecStartPre does.
+bool runs_in(const std::string& cgroup) {
+  const auto mount = kernel::find_cgroup2_mount();
+  const auto own = mount ? kernel::cgroup_path_of_process(*mount, ::getpid()) : Result<std::string>(mount.error());
+  return own && (*own == cgroup || own->compare(0, cgroup.size() + 1, cgroup + "/") == 0);
+}
+
 int enroll_unit(const Context& context, const Options& options) {
   const auto unit = find_unit(options.unit);
   if (!unit) return context.fail(unit.error());
@@ -77,6 +87,7 @@ int enroll_unit(const Context& context, const Options& options) {
                                unit->name)));
   Options now = options;
   now.cgroup = unit->cgroup;
+  now.from_inside = runs_in(unit->cgroup);
   return enroll(context, now);
 }
 
@@ -89,6 +100,7 @@ int enroll(const Context& context, const Options& options) {
   } else {
     request.set_cgroup(options.cgroup);
   }
+  request.set_from_inside(options.from_inside);
   request.set_name(options.name);
   request.set_identity(options.identity);
   request.set_existing(options.existing == "reset" ? v1::EXISTING_CONNECTIONS_RESET

@@ -148,7 +148,7 @@ def main():
             check()
         except Exception:  # the rest would only fail after it
             traceback.print_exc()
-            subprocess.run(["journalctl", "--no-pager", "-b", "-t", "callgated", "-t", "systemd", "-n", "60"], check=False)
+            subprocess.run(["journalctl", "--no-pager", "-b", "-t", "callgated", "-t", "callgate", "-t", "systemd", "-n", "60"], check=False)
             print(f"FAILED: {check.__name__}", flush=True)
             status = 1
             break
