@@ -80,7 +80,7 @@ class Enrolments {
     std::string name;       // empty: made from the cgroup
     std::string spiffe_id;  // empty: made from the name
     uid_t owner = 0;
-    pid_t asker = 0;             // may not belong to what is enrolled by its cgroup; 0: whoever it is, it may
+    pid_t asker = 0;  // may not belong to what is enrolled by its cgroup; 0: whoever it is, it may
     bool reset_existing = false;  // not for start_run, whose cgroup is empty
   };
   // On an error nothing is enrolled.

@@ -9,8 +9,8 @@
 #include "cli/json.hpp"
 #include "cli/text.hpp"
 #include "cli/unit.hpp"
-#include "kernel/cgroup.hpp"
 #include "cli/verdicts.hpp"
+#include "kernel/cgroup.hpp"
 
 namespace callgate::cli {
 namespace {
@@ -64,7 +64,8 @@ Result<v1::WorkloadInfo> find_enrolled(control::Client& client, const v1::Enroll
 // As a unit's ExecStartPre does.
 bool runs_in(const std::string& cgroup) {
   const auto mount = kernel::find_cgroup2_mount();
-  const auto own = mount ? kernel::cgroup_path_of_process(*mount, ::getpid()) : Result<std::string>(mount.error());
+  const auto own =
+      mount ? kernel::cgroup_path_of_process(*mount, ::getpid()) : Result<std::string>(mount.error());
   return own && (*own == cgroup || own->compare(0, cgroup.size() + 1, cgroup + "/") == 0);
 }
 
