@@ -164,7 +164,8 @@ void Agent::leave() {
 void Agent::on_signal(int signal) {
   if (signal == SIGHUP) {
     log_info("reload_asked", {});
-    if (policies_) policies_->reload();
+    // Not while another callgated has the workloads, or is about to.
+    if (policies_ && !handing_over_) policies_->reload();
     return;
   }
   if (stopping_) {
