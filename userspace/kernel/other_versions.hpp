@@ -36,7 +36,4 @@ class OtherVersions {
   const Programs& programs_;
 };
 
-// Every <pin_dir>/v<version> there is.
-[[nodiscard]] std::vector<std::string> pinned_versions(const std::string& pin_dir);
-
 }  // namespace callgate::kernel

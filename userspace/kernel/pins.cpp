@@ -1,7 +1,5 @@
 #include "kernel/pins.hpp"
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -13,19 +11,10 @@
 #include "kernel/cgroup.hpp"
 #include "kernel/device_filter.hpp"
 #include "kernel/link.hpp"
-#include "kernel/other_versions.hpp"
+#include "kernel/pin_directory.hpp"
 
 namespace callgate::kernel {
 namespace {
-
-std::vector<std::string> children(const std::string& directory) {
-  std::vector<std::string> found;
-  std::error_code error;  // one that is not there has none
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error))
-    found.push_back(entry.path());
-  std::sort(found.begin(), found.end());
-  return found;
-}
 
 Result<std::vector<std::uint32_t>> guarded_devices(const std::string& version) {
   std::vector<std::uint32_t> found;
@@ -44,9 +33,8 @@ Result<std::vector<std::uint32_t>> guarded_devices(const std::string& version) {
 // Redirecting ends first: a connection that was redirected needs the others until it is established.
 Result<void> detach_workload(const std::string& directory) {
   for (const bool connects : {true, false}) {
-    for (const std::string& pin : children(directory)) {
-      const bool is_connect = std::filesystem::path(pin).filename().string().compare(0, 8, "connect_") == 0;
-      if (is_connect == connects) CALLGATE_TRY(detach_and_unpin(pin));
+    for (const std::string& pin : entries_of(directory)) {
+      if (is_connect_pin(pin) == connects) CALLGATE_TRY(detach_and_unpin(pin));
     }
   }
   if (::rmdir(directory.c_str()) != 0) return system_error("remove " + directory, errno);
@@ -59,10 +47,10 @@ Result<Pins> find_pins(const std::string& pin_dir, const std::string& cgroup_mou
   Pins pins;
   pins.versions = pinned_versions(pin_dir);
   for (const std::string& version : pins.versions) {
-    for (const std::string& directory : children(version + "/workloads")) {
+    for (const std::string& directory : entries_of(version + "/workloads")) {
       PinnedWorkload workload;
       char* end = nullptr;
-      const std::string name = std::filesystem::path(directory).filename();
+      const std::string name = name_of(directory);
       workload.cgroup_id = std::strtoull(name.c_str(), &end, 10);
       if (*end == '-') workload.workload = std::strtoull(end + 1, nullptr, 10);
       if (const auto cgroup = open_cgroup_by_id(cgroup_mount, workload.cgroup_id)) {
@@ -80,14 +68,14 @@ Result<Pins> find_pins(const std::string& pin_dir, const std::string& cgroup_mou
 
 Result<void> remove_pins(const std::string& pin_dir) {
   for (const std::string& version : pinned_versions(pin_dir)) {
-    for (const std::string& directory : children(version + "/workloads"))
+    for (const std::string& directory : entries_of(version + "/workloads"))
       CALLGATE_TRY(detach_workload(directory));
     const auto devices = guarded_devices(version);
     if (!devices) return devices.error();
     for (const std::uint32_t device : *devices)
       CALLGATE_TRY(detach_device_filter(device));
-    for (const std::string& agent : children(version + "/agents")) {
-      for (const std::string& pin : children(agent))
+    for (const std::string& agent : entries_of(version + "/agents")) {
+      for (const std::string& pin : entries_of(agent))
         CALLGATE_TRY(detach_and_unpin(pin));
     }
     std::error_code error;
