@@ -46,7 +46,9 @@ class Uninstall(BedCase):
 
     def test_pins_without_an_agent(self):
         self.assertEqual(self.ask(), "connected")  # to the gate, which then refuses what the policy does not allow
+        last = max(int(workload["id"]) for workload in self.agent.json("workloads")["workloads"])
         self.assertIn("guard_device", self.guards())
+        wait_until(lambda: len(self.agent.json("workloads")["workloads"]) == 1, "workloads of earlier tests to be gone")
         refused = self.callgate("uninstall")
         self.assertEqual(refused.returncode, 4)
         self.assertIn("systemctl stop callgated", refused.stderr)
@@ -55,7 +57,7 @@ class Uninstall(BedCase):
         self.assertEqual(self.ask(), "ConnectionRefusedError")
         doctor = self.callgate("doctor")
         self.assertEqual(doctor.returncode, 1)
-        self.assertIn("1 workloads stay attached without an agent", doctor.stdout)
+        self.assertIn("workloads stay attached without an agent", doctor.stdout)
         self.assertIn("callgate uninstall", doctor.stdout)
         self.assertIn("/client-", doctor.stdout)
 
@@ -81,7 +83,7 @@ class Uninstall(BedCase):
         other = self.agent.spawn(self.client, ["/bin/cat"], name="other", stdin=-1)
         self.addCleanup(other.communicate)
         wait_until(lambda: self.agent.json("workloads").get("workloads"), "the other workload to be enrolled")
-        self.assertEqual(self.agent.json("workloads")["workloads"][0]["id"], "2")
+        self.assertGreater(int(self.agent.json("workloads")["workloads"][0]["id"]), last)
         other.kill()
 
         self.agent.process.send_signal(signal.SIGTERM)

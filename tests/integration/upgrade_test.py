@@ -41,10 +41,11 @@ class Upgrade(BedCase):
     settings = "timeouts:\n  drain: 5s\n"
 
     def recorded_paths(self, prefix):
-        """How often each path is in the records."""
+        """How often each path is in the records of this test."""
         found, cursor = {}, None
         while True:
-            page = self.agent.json("sessions", "list", "--calls", "--limit", "1000", *(["--cursor", cursor] if cursor else []))
+            page = self.agent.json("sessions", "list", "--calls", "--limit", "1000", "--since", self.since,
+                                   *(["--cursor", cursor] if cursor else []))
             for session in page["sessions"]:
                 for call in session["functions"]:
                     path = call.split("target.internal", 1)[-1]
@@ -73,6 +74,7 @@ class Upgrade(BedCase):
         return answered
 
     def setUp(self):
+        self.since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         # Whatever a test has left: the next one has a callgated, as a child of this process.
         if self.agent.pid() is None:
             self.agent.start()
