@@ -29,6 +29,7 @@ void count(TopRow& row, const v1::Record& record) {
 
 std::vector<TopRow> ordered(std::map<std::string, TopRow>& rows, TopSort sort) {
   std::vector<TopRow> list;
+  list.reserve(rows.size());
   for (auto& [name, row] : rows)
     list.push_back(std::move(row));
   rows.clear();

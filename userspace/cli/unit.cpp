@@ -27,6 +27,7 @@ constexpr std::size_t largest_answer = 64U << 10U;
 Result<std::string> systemctl(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "systemctl");
   std::vector<char*> words;
+  words.reserve(arguments.size() + 1);
   for (std::string& argument : arguments)
     words.push_back(argument.data());
   words.push_back(nullptr);
