@@ -1,5 +1,6 @@
 // The hellos of a caller that speaks TLS itself, and of its target: one of each, or two where the target asks
-// for another (HelloRetryRequest, RFC 8446 section 4.1.4). Nothing else passes before the version is chosen.
+// for another (HelloRetryRequest, RFC 8446 section 4.1.4). What the caller sends behind one waits for its
+// answer.
 #include "proxy/tls_conversation.hpp"
 
 namespace callgate::proxy {
