@@ -69,14 +69,17 @@ class Agent {
   Result<void> open_registry();
   Result<void> make_serving_parts();
 
-  // Identities and policies that come back go on with what the proxy has of them.
-  Result<void> make_parts();
-  [[nodiscard]] EnrolmentSettings enrolment_settings() const;
   Supervisor::Hooks supervisor_hooks();
   Result<void> start_proxy();
 
-  // Generations overlap: what an older one leaves behind can only be removed once it has drained.
+  // Identities and policies that come back go on with what the proxy has of them.
+  Result<void> make_parts();
+  [[nodiscard]] EnrolmentSettings enrolment_settings() const;
+
+  // Waits for what workloads must find resolved when they are sent here.
   Result<void> begin_service();
+
+  // Generations overlap: what an older one leaves behind can only be removed once it has drained.
   Result<void> start_tidying();
   Result<void> start_control();
   void on_signal(int signal);
