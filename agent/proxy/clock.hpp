@@ -15,7 +15,7 @@ class Clock {
     tick();
   }
   void tick() { now_ = monotonic_ns(); }
-  // Takes over changes of the wall clock; for now and then.
+  // Takes over changes of the wall clock: called once in a while, not for each time that is read.
   void correct() { wall_offset_ = wall_ns() - monotonic_ns(); }
 
   [[nodiscard]] Nanoseconds now() const { return now_; }

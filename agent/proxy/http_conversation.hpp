@@ -30,7 +30,7 @@ class HttpConversation final : public Conversation {
     lingering,  // said the last word: reads on for a moment, so that the caller can read it too
   };
 
-  // False: nothing more to do for now, or the session is finished.
+  // False: nothing more to do until something comes, or the session is finished.
   [[nodiscard]] bool read_head();
   [[nodiscard]] bool receive();
   [[nodiscard]] bool receive_failed(IoStatus status);
