@@ -58,13 +58,18 @@ void Enrolments::stop() {
 }
 
 void Enrolments::detach_other_versions() const {
+  std::vector<const Workload*> taken_over;
+  for (const auto& [id, enrolment] : enrolments_) {
+    if (enrolment.in_force && other_versions_.attached_to(enrolment.workload.cgroup_id))
+      taken_over.push_back(&enrolment.workload);
+  }
+  if (taken_over.empty()) return;
   // Handshakes over loopback end within the connect() that the other version's programs saw.
   std::this_thread::sleep_for(last_handshakes);
-  for (const auto& [id, enrolment] : enrolments_) {
-    if (!enrolment.in_force) continue;
-    const auto detached = other_versions_.detach(enrolment.workload.cgroup_id);
+  for (const Workload* const workload : taken_over) {
+    const auto detached = other_versions_.detach(workload->cgroup_id);
     if (!detached) log_error("other_version_not_detached", {{"error", detached.error().message}});
-    if (detached && *detached) log_info("other_version_detached", {{"workload", enrolment.workload.name}});
+    if (detached && *detached) log_info("other_version_detached", {{"workload", workload->name}});
   }
 }
 

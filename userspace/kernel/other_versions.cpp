@@ -65,6 +65,10 @@ Result<bool> OtherVersions::stop_redirecting(std::uint64_t cgroup_id) const {
   return !found.empty();
 }
 
+bool OtherVersions::attached_to(std::uint64_t cgroup_id) const {
+  return !enrolments(cgroup_id).empty();
+}
+
 Result<bool> OtherVersions::detach(std::uint64_t cgroup_id) const {
   const auto found = enrolments(cgroup_id);
   for (const std::string& directory : found) {

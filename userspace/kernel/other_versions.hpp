@@ -21,6 +21,8 @@ class OtherVersions {
   // Cgroups in which their gates and upstream sockets are made.
   [[nodiscard]] Result<std::vector<std::uint64_t>> agent_cgroups() const;
 
+  // Whether they have programs on a cgroup.
+  [[nodiscard]] bool attached_to(std::uint64_t cgroup_id) const;
   // Frees a cgroup of their programs, in two steps: connections that the first one still saw need the rest
   // until they are established. Both return whether there was anything. Errors: system.
   [[nodiscard]] Result<bool> stop_redirecting(std::uint64_t cgroup_id) const;
