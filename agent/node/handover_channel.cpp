@@ -51,7 +51,9 @@ Result<void> HandoverChannel::send(const v1::Handover& message) const {
 }
 
 Result<v1::Handover> HandoverChannel::receive() const {
-  const auto packet = receive_packet(socket_.get());
+  auto packet = receive_packet(socket_.get());
+  // One that left messages unread shows as a reset first; what it said before is still there.
+  if (!packet && packet.error().code == "closed") packet = receive_packet(socket_.get());
   if (!packet) return packet.error();
   v1::Handover message;
   if (!packet->descriptors.empty() || !message.ParseFromString(packet->bytes))
@@ -69,6 +71,14 @@ Result<v1::Handover> HandoverChannel::wait(Loop& loop, std::chrono::milliseconds
   loop.run_until([&] { return answer.has_value(); }, patience);
   if (!answer) return make_error("timed_out", "the other callgated does not answer");
   return std::move(*answer);
+}
+
+Result<ucred> HandoverChannel::peer() const {
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  if (::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+    return system_error("look who asks for a handover", errno);
+  return peer;
 }
 
 Result<Fd> listen_for_handover(const std::string& path) {
@@ -94,13 +104,12 @@ Result<HandoverChannel> accept_handover(int listener) {
       return make_error("would_block", "nobody asks");
     return system_error("accept a handover", errno);
   }
-  ucred peer{};
-  socklen_t size = sizeof(peer);
-  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-    return system_error("look who asks for a handover", errno);
-  if (peer.uid != ::geteuid())
-    return make_error("denied", fmt::format("user {} may not replace callgated", peer.uid));
-  return HandoverChannel(std::move(socket));
+  HandoverChannel channel(std::move(socket));
+  const auto peer = channel.peer();
+  if (!peer) return peer.error();
+  if (peer->uid != ::geteuid())
+    return make_error("denied", fmt::format("user {} may not replace callgated", peer->uid));
+  return channel;
 }
 
 }  // namespace callgate::node

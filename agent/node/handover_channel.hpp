@@ -5,6 +5,8 @@
 #include <chrono>
 #include <string>
 
+#include <sys/socket.h>
+
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "callgate/v1/handover.pb.h"
@@ -26,6 +28,8 @@ class HandoverChannel {
   [[nodiscard]] Result<v1::Handover> wait(Loop& loop, std::chrono::milliseconds patience) const;
 
   [[nodiscard]] int fd() const { return socket_.get(); }
+  // The process that made the other end. Errors: system_error.
+  [[nodiscard]] Result<ucred> peer() const;
 
  private:
   Fd socket_;

@@ -33,7 +33,9 @@ Result<void> Predecessor::greet(std::uint32_t abi, std::uint32_t generation) {
   hello.set_abi(abi);
   hello.set_generation(generation);
   hello.set_pid(static_cast<std::uint32_t>(::getpid()));
-  CALLGATE_TRY(channel_.send(message));
+  // One that refuses at once has said why.
+  auto sent = channel_.send(message);
+  if (!sent && sent.error().code != "closed") return sent;
   const auto answer = channel_.wait(*loop_, greeting_patience);
   if (!answer) return answer.error();
   if (!answer->has_hello()) return unexpected(*answer);

@@ -60,6 +60,7 @@ Result<void> Replacement::begin(bool dry_run) {
   launch.variables = {"NOTIFY_SOCKET"};  // it becomes the one that the service manager watches
   auto child = Child::start(launch);
   if (!child) return child.error();
+  exit_watch_ = {};  // of one that was only to test itself, and has not ended yet
   child_ = std::move(*child);
   exit_watch_ = loop_.when_readable(child_.pidfd(), [this] { on_exit(); });
   status_.Clear();
@@ -81,8 +82,22 @@ void Replacement::on_connection() {
     return;
   }
   if (next_) return refuse(*channel, "another callgated is about to take its place already");
+  if (awaits_child()) {
+    const auto peer = channel->peer();
+    if (!peer || peer->pid != child_.pid())
+      return refuse(*channel, "another replacement is under way: `callgate status` shows it");
+  }
   next_.emplace(std::move(*channel));
+  stage_ = Stage::hello;
   next_watch_ = loop_.when_readable(next_->fd(), [this] { on_message(); });
+}
+
+bool Replacement::is_child() const {
+  return child_.pid() != 0 && status_.pid() == static_cast<std::uint32_t>(child_.pid());
+}
+
+bool Replacement::awaits_child() const {
+  return is_child() && status_.state() == v1::UPGRADE_STATE_STARTING;
 }
 
 void Replacement::refuse(const HandoverChannel& channel, const std::string& reason) const {
@@ -97,48 +112,59 @@ void Replacement::on_message() {
   if (message) return handle(*message);
   if (message.error().code == "would_block") return;
   if (under_way(status_.state())) failed("it ended before it was ready: its log says why");
+  forget_next();
+}
+
+void Replacement::forget_next() {
   next_watch_ = {};
   next_.reset();
 }
 
 void Replacement::handle(const v1::Handover& message) {
-  if (message.has_hello()) {
-    if (!under_way(status_.state())) {  // somebody started it by hand
-      status_.Clear();
-      status_.set_started_at(wall_ns());
-    }
-    status_.set_state(v1::UPGRADE_STATE_STARTING);
-    status_.set_pid(message.hello().pid());
-    status_.set_version(message.hello().version());
-    status_.set_abi(message.hello().abi());
-    status_.set_generation(message.hello().generation());
-    v1::Handover answer;
-    auto& own = *answer.mutable_hello();
-    own.set_version(CALLGATE_VERSION);
-    own.set_abi(settings_.abi);
-    own.set_generation(settings_.generation);
-    own.set_pid(static_cast<std::uint32_t>(::getpid()));
-    const auto sent = next_->send(answer);
-    if (!sent) failed(sent.error().message);
+  if (stage_ == Stage::hello && message.has_hello()) {
+    greet(message.hello());
+  } else if (stage_ == Stage::ready && message.has_ready()) {
+    prepare(message.ready());
+  } else {
+    failed(message.has_given_back() ? message.given_back().reason() : "it broke the order of a handover");
+    forget_next();
+  }
+}
+
+void Replacement::greet(const v1::Handover::Hello& hello) {
+  stage_ = Stage::ready;
+  if (!under_way(status_.state())) {  // somebody started it by hand
+    status_.Clear();
+    status_.set_started_at(wall_ns());
+  }
+  status_.set_state(v1::UPGRADE_STATE_STARTING);
+  status_.set_pid(hello.pid());
+  status_.set_version(hello.version());
+  status_.set_abi(hello.abi());
+  status_.set_generation(hello.generation());
+  v1::Handover answer;
+  auto& own = *answer.mutable_hello();
+  own.set_version(CALLGATE_VERSION);
+  own.set_abi(settings_.abi);
+  own.set_generation(settings_.generation);
+  own.set_pid(static_cast<std::uint32_t>(::getpid()));
+  const auto sent = next_->send(answer);
+  if (!sent) failed(sent.error().message);
+}
+
+void Replacement::prepare(const v1::Handover::Ready& ready) {
+  stage_ = Stage::nothing;
+  status_.mutable_notes()->CopyFrom(ready.notes());
+  if (ready.dry_run()) {
+    status_.set_dry_run(true);
+    status_.set_state(v1::UPGRADE_STATE_POSSIBLE);
+    log_info("replacement_possible", {{"version", status_.version()}});
     return;
   }
-  if (message.has_ready() && status_.generation() != 0) {
-    status_.mutable_notes()->CopyFrom(message.ready().notes());
-    if (message.ready().dry_run()) {
-      status_.set_dry_run(true);
-      status_.set_state(v1::UPGRADE_STATE_POSSIBLE);
-      log_info("replacement_possible", {{"version", status_.version()}});
-      return;
-    }
-    status_.set_state(v1::UPGRADE_STATE_SWITCHING);
-    // From here on hand_over() reads.
-    next_watch_ = {};
-    ready_();
-    return;
-  }
-  failed(message.has_given_back() ? message.given_back().reason() : "it broke the order of a handover");
+  status_.set_state(v1::UPGRADE_STATE_SWITCHING);
+  // From here on hand_over() reads.
   next_watch_ = {};
-  next_.reset();
+  ready_();
 }
 
 bool Replacement::hand_over(const std::vector<std::uint64_t>& in_force,
@@ -191,9 +217,10 @@ void Replacement::taken_back() {
 
 void Replacement::on_exit() {
   exit_watch_ = {};
+  // One started by hand may be what goes on now.
+  const bool concerned = awaits_child();
   const std::string how = child_.wait();
-  if (status_.state() == v1::UPGRADE_STATE_STARTING)
-    failed(fmt::format("it ended with {}: its log says why", how));
+  if (concerned) failed(fmt::format("it ended with {}: its log says why", how));
 }
 
 void Replacement::failed(const std::string& why) {

@@ -50,9 +50,19 @@ class Replacement {
   void taken_back();
 
  private:
+  // What the next one may say.
+  enum class Stage : std::uint8_t { hello, ready, nothing };
+
   void on_connection();
   void on_message();
   void handle(const v1::Handover& message);
+  void greet(const v1::Handover::Hello& hello);
+  void prepare(const v1::Handover::Ready& ready);
+  // The next one that was started here is not there yet.
+  [[nodiscard]] bool awaits_child() const;
+  // What goes on is about the next one that was started here.
+  [[nodiscard]] bool is_child() const;
+  void forget_next();
   void refuse(const HandoverChannel& channel, const std::string& reason) const;
   void on_exit();
   void failed(const std::string& why);
@@ -64,6 +74,7 @@ class Replacement {
   Fd listener_;
   Child child_;
   std::optional<HandoverChannel> next_;
+  Stage stage_ = Stage::hello;
   Loop::Watch listener_watch_;
   Loop::Watch next_watch_;
   Loop::Watch exit_watch_;
