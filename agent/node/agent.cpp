@@ -136,13 +136,15 @@ bool Agent::hand_over() {
   log_info("handing_over", {{"workloads", std::to_string(in_force.size())}});
   handing_over_ = true;
   owned_.stop();
-  if (replacement_->hand_over(in_force, [this] { return stopping_; })) return true;
+  const auto handed_over = replacement_->hand_over(in_force, [this] { return stopping_; });
+  if (handed_over != Replacement::HandedOver::given_back)
+    return handed_over == Replacement::HandedOver::replaced;
   for (;;) {
     const auto owned = owned_.start(owned_steps());
     if (owned) break;
     log_error("state_not_taken_back", {{"code", owned.error().code}, {"error", owned.error().message}});
     loop_.run_until([this] { return stopping_; }, take_back_retry);
-    if (stopping_) return true;
+    if (stopping_) return false;
   }
   handing_over_ = false;
   replacement_->taken_back();

@@ -54,7 +54,8 @@ class Agent {
   Result<void> check_in_force(const std::vector<std::uint64_t>& expected) const;
   void serve();
 
-  // True: the next callgated has everything, and this one only has to drain.
+  // True: the next callgated has everything, and this one only has to drain. False: it is as before, or this
+  // one was asked to stop meanwhile.
   bool hand_over();
 
   // Serves what is under way here to its end or the deadline. The next call does nothing.

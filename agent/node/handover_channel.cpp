@@ -61,16 +61,19 @@ Result<v1::Handover> HandoverChannel::receive() const {
   return message;
 }
 
-Result<v1::Handover> HandoverChannel::wait(Loop& loop, std::chrono::milliseconds patience) const {
+Result<v1::Handover> HandoverChannel::wait(Loop& loop, std::chrono::milliseconds patience,
+                                           const std::function<bool()>& give_up) const {
   std::optional<Result<v1::Handover>> answer;
   const auto watch = loop.when_readable(socket_.get(), [&] {
     if (answer) return;
     auto received = receive();
     if (received || received.error().code != "would_block") answer.emplace(std::move(received));
   });
-  loop.run_until([&] { return answer.has_value(); }, patience);
-  if (!answer) return make_error("timed_out", "the other callgated does not answer");
-  return std::move(*answer);
+  const auto given_up = [&] { return give_up && give_up(); };
+  loop.run_until([&] { return answer || given_up(); }, patience);
+  if (answer) return std::move(*answer);
+  if (given_up()) return make_error("given_up", "the answer of the other callgated is not waited for");
+  return make_error("timed_out", "the other callgated does not answer");
 }
 
 Result<ucred> HandoverChannel::peer() const {

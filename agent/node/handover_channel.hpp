@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 #include <sys/socket.h>
@@ -24,8 +25,10 @@ class HandoverChannel {
   [[nodiscard]] Result<void> send(const v1::Handover& message) const;
   // What has come already. Errors: would_block, closed, bad_message.
   [[nodiscard]] Result<v1::Handover> receive() const;
-  // Runs the loop until a message is there. Errors: closed, bad_message; timed_out.
-  [[nodiscard]] Result<v1::Handover> wait(Loop& loop, std::chrono::milliseconds patience) const;
+  // Runs the loop until a message is there. Errors: closed, bad_message; timed_out; given_up, once `give_up`
+  // says so.
+  [[nodiscard]] Result<v1::Handover> wait(Loop& loop, std::chrono::milliseconds patience,
+                                          const std::function<bool()>& give_up = {}) const;
 
   [[nodiscard]] int fd() const { return socket_.get(); }
   // The process that made the other end. Errors: system_error.

@@ -1,6 +1,7 @@
 #include "node/replacement.hpp"
 
 #include <cerrno>
+#include <csignal>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -167,44 +168,38 @@ void Replacement::prepare(const v1::Handover::Ready& ready) {
   ready_();
 }
 
-bool Replacement::hand_over(const std::vector<std::uint64_t>& in_force,
-                            const std::function<bool()>& asked_to_stop) {
+Replacement::HandedOver Replacement::hand_over(const std::vector<std::uint64_t>& in_force,
+                                               const std::function<bool()>& asked_to_stop) {
   v1::Handover message;
   message.mutable_yours()->mutable_in_force()->Add(in_force.begin(), in_force.end());
-  auto sent = next_->send(message);
+  const auto sent = next_->send(message);
   if (!sent) {
     failed(sent.error().message);
-    return false;
+    return HandedOver::given_back;
   }
-  for (;;) {
-    std::optional<Result<v1::Handover>> answer;
-    {
-      const auto watch = loop_.when_readable(next_->fd(), [&] {
-        if (answer) return;
-        auto received = next_->receive();
-        if (received || received.error().code != "would_block") answer.emplace(std::move(received));
-      });
-      loop_.run_until([&] { return answer || asked_to_stop(); }, reminder);
-    }
-    if (!answer) {
-      if (asked_to_stop()) return true;
-      log_warning("handover_pending",
-                  {{"pid", std::to_string(status_.pid())},
-                   {"detail",
-                    "the next callgated holds the state, but has not switched the workloads yet; "
-                    "ending it gives them back"}});
-      continue;
-    }
-    if (*answer && (*answer)->has_switched()) {
-      exit_watch_ = {};
-      if (child_.pid() != 0) child_.release();
-      return true;
-    }
-    failed(!*answer                      ? "it ended before the workloads were its own: its log says why"
-           : (*answer)->has_given_back() ? (*answer)->given_back().reason()
-                                         : "it broke the order of a handover");
-    return false;
+  auto answer = next_->wait(loop_, reminder, asked_to_stop);
+  while (!answer && answer.error().code == "timed_out") {
+    log_warning("handover_pending",
+                {{"pid", std::to_string(status_.pid())},
+                 {"detail",
+                  "the next callgated holds the state, but has not switched the workloads yet; "
+                  "ending it gives them back"}});
+    answer = next_->wait(loop_, reminder, asked_to_stop);
   }
+  if (answer && answer->has_switched()) {
+    exit_watch_ = {};
+    child_.release();
+    return HandedOver::replaced;
+  }
+  if (!answer && answer.error().code == "given_up") {
+    // Whoever stops this one does not know of the other.
+    if (is_child()) child_.kill(SIGTERM);
+    return HandedOver::stopping;
+  }
+  failed(!answer                    ? "it ended before the workloads were its own: its log says why"
+         : answer->has_given_back() ? answer->given_back().reason()
+                                    : "it broke the order of a handover");
+  return HandedOver::given_back;
 }
 
 void Replacement::taken_back() {

@@ -41,12 +41,16 @@ class Replacement {
   [[nodiscard]] Result<void> begin(bool dry_run);
   [[nodiscard]] const v1::Upgrade& status() const { return status_; }
 
-  // After `ready`, when nothing of the state is used here any more: gives it away and waits. True: the
-  // workloads are the next one's. False: the state is this one's again. Serves the loop meanwhile;
-  // `asked_to_stop` ends the waiting as if all had gone well, since who owns nothing only has to drain.
-  [[nodiscard]] bool hand_over(const std::vector<std::uint64_t>& in_force,
-                               const std::function<bool()>& asked_to_stop);
-  // The state is in use here again.
+  enum class HandedOver : std::uint8_t {
+    replaced,    // the workloads are the next one's
+    given_back,  // the state is this one's again
+    stopping,    // this one was asked to stop first: the next one has the state, and may or may not go on
+  };
+  // After `ready`, when nothing of the state is used here any more: gives it away and waits, for as long as
+  // it takes. Serves the loop meanwhile.
+  [[nodiscard]] HandedOver hand_over(const std::vector<std::uint64_t>& in_force,
+                                     const std::function<bool()>& asked_to_stop);
+  // The state that was given back is in use here again.
   void taken_back();
 
  private:
@@ -58,7 +62,7 @@ class Replacement {
   void handle(const v1::Handover& message);
   void greet(const v1::Handover::Hello& hello);
   void prepare(const v1::Handover::Ready& ready);
-  // The next one that was started here is not there yet.
+  // The next one that was started here is not ready yet.
   [[nodiscard]] bool awaits_child() const;
   // What goes on is about the next one that was started here.
   [[nodiscard]] bool is_child() const;

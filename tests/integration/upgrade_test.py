@@ -150,11 +150,14 @@ class Upgrade(BedCase):
         self.assertEqual(self.agent.pid(), pid)
         self.assertIn("cannot be brought into force", self.agent.command("status").stdout)
 
-    def test_one_that_dies_with_the_state_in_its_hands(self):
-        # It waits for its roots of trust for ever, when it has the state already.
-        fifo = os.path.join(self.agent.directory, "roots.fifo")
+    def stuck_configuration(self, name):
+        """Who is started with it waits for its roots of trust for ever, when it has the state already."""
+        fifo = os.path.join(self.agent.directory, f"{name}.fifo")
         os.mkfifo(fifo)
-        stuck = self.other_configuration("stuck.yaml", before=self.bed.certificates.root, after=fifo)
+        return self.other_configuration(f"{name}.yaml", before=self.bed.certificates.root, after=fifo)
+
+    def test_one_that_dies_with_the_state_in_its_hands(self):
+        stuck = self.stuck_configuration("stuck")
         pid = self.agent.pid()
 
         def act():
@@ -168,6 +171,18 @@ class Upgrade(BedCase):
 
         self.under_load("stuck", 14, act)
         self.assertEqual(self.agent.pid(), pid)
+
+    def test_stopping_is_no_replacement_while_the_next_one_has_the_state(self):
+        self.assertIsNotNone(self.agent.pid())
+        next_one = self.agent.start_next(configuration=self.stuck_configuration("held"))
+        wait_until(lambda: self.agent.pid() is None, "the state to be handed over", 30)
+        before = len(self.agent.log())
+        self.agent.stop()
+        said = self.agent.log()[before:]
+        self.assertIn(" stopping ", said)
+        self.assertNotIn(" replaced ", said)
+        next_one.kill()
+        next_one.wait(10)
 
     def test_one_that_is_killed_at_any_time(self):
         def act():

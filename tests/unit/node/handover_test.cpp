@@ -21,6 +21,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
+using HandedOver = Replacement::HandedOver;
+
 v1::Handover hello(std::uint32_t generation, std::uint32_t pid) {
   v1::Handover message;
   message.mutable_hello()->set_version("9.9");
@@ -112,7 +114,7 @@ TEST_CASE("a next one that is ready gets the state, and what was in force with i
   v1::Handover switched;
   switched.mutable_switched();
   REQUIRE(next.send(switched));
-  CHECK(running.replacement.hand_over({5, 6}, Running::never));
+  CHECK(running.replacement.hand_over({5, 6}, Running::never) == HandedOver::replaced);
   const auto yours = next.wait(running.loop, milliseconds(2000));
   REQUIRE(yours);
   REQUIRE(yours->yours().in_force_size() == 2);
@@ -123,7 +125,7 @@ TEST_CASE("what the next one gives back is taken back, and it is told") {
   Running running;
   auto next = running.ready_one();
   REQUIRE(next.send(given_back("no ports")));
-  CHECK_FALSE(running.replacement.hand_over({}, Running::never));
+  CHECK(running.replacement.hand_over({}, Running::never) == HandedOver::given_back);
   running.replacement.taken_back();
   CHECK(next.wait(running.loop, milliseconds(2000))->has_yours());
   CHECK(next.wait(running.loop, milliseconds(2000))->has_taken_back());
@@ -134,7 +136,7 @@ TEST_CASE("what the next one gives back is taken back, and it is told") {
 TEST_CASE("a next one that dies with the state gives it back by that") {
   Running running;
   { const auto next = running.ready_one(); }
-  CHECK_FALSE(running.replacement.hand_over({}, Running::never));
+  CHECK(running.replacement.hand_over({}, Running::never) == HandedOver::given_back);
   CHECK(running.replacement.status().state() == v1::UPGRADE_STATE_FAILED);
   // Another one may try.
   running.replacement.taken_back();
@@ -142,10 +144,20 @@ TEST_CASE("a next one that dies with the state gives it back by that") {
   running.ready_one();
 }
 
-TEST_CASE("who is asked to stop while the next one has the state only has to drain") {
+TEST_CASE("who is asked to stop while the next one has the state is stopping, and not replaced") {
   Running running;
   const auto next = running.ready_one();
-  CHECK(running.replacement.hand_over({}, [] { return true; }));
+  CHECK(running.replacement.hand_over({}, [] { return true; }) == HandedOver::stopping);
+}
+
+TEST_CASE("who is asked to stop asks the next one that it started, too") {
+  Running running;
+  running.write_next(false, "");
+  REQUIRE(running.replacement.begin(false));
+  const auto child = static_cast<pid_t>(running.replacement.status().pid());
+  REQUIRE(run_until(running.loop, [&] { return running.asked; }));
+  CHECK(running.replacement.hand_over({}, [] { return true; }) == HandedOver::stopping);
+  CHECK(run_until(running.loop, [&] { return ::kill(child, 0) != 0; }));
 }
 
 TEST_CASE("one that greets twice, or is ready twice, breaks the order") {
