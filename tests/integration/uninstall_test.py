@@ -64,6 +64,7 @@ class Uninstall(BedCase):
         told = self.callgate("uninstall", "--dry-run")
         self.assertEqual(told.returncode, 0, told.stderr)
         self.assertIn("would go directly again", told.stdout)
+        self.assertTrue(told.stdout.endswith("Nothing was changed.\n"), told.stdout)
         self.assertEqual(self.ask(), "ConnectionRefusedError")
 
         done = self.callgate("--json", "uninstall")
@@ -84,12 +85,15 @@ class Uninstall(BedCase):
         self.addCleanup(other.communicate)
         wait_until(lambda: self.agent.json("workloads").get("workloads"), "the other workload to be enrolled")
         self.assertGreater(int(self.agent.json("workloads")["workloads"][0]["id"]), last)
-        other.kill()
 
         self.agent.process.send_signal(signal.SIGTERM)
         self.agent.process.wait(30)
         purged = self.callgate("uninstall", "--purge")
+        other.kill()
         self.assertEqual(purged.returncode, 0, purged.stderr)
+        self.assertIn("connections go directly again\n", purged.stdout)
+        self.assertIn("its guard is removed\n", purged.stdout)
+        self.assertTrue(purged.stdout.endswith("identities and records are deleted\n"), purged.stdout)
         self.assertFalse(os.path.exists(f"{self.agent.directory}/state"))
         self.assertNotIn("callgate", os.listdir(self.agent.pin_root))
 

@@ -82,25 +82,28 @@ std::string to_json(const kernel::Pins& pins, const std::vector<std::string>& un
   return boost::json::serialize(all);
 }
 
+// What was done, or would be.
 void print(const kernel::Pins& pins, const std::vector<std::string>& units, const config::Config& config,
            const Options& options, const Output& output) {
-  const std::string would = options.dry_run ? "would " : "";
+  const auto tell = [&](const std::string& what, const char* done, const char* possible) {
+    output.out << safe(fmt::format("{} {}", what, options.dry_run ? possible : done)) << '\n';
+  };
   for (const auto& workload : pins.workloads) {
-    output.out << safe(fmt::format("workload {} ({}): connections {}go directly again", workload.workload,
-                                   workload.cgroup_path.value_or("a cgroup that was removed"), would))
-               << '\n';
+    tell(fmt::format("workload {} ({}): connections", workload.workload,
+                     workload.cgroup_path.value_or("a cgroup that was removed")),
+         "go directly again", "would go directly again");
   }
   for (const std::uint32_t device : pins.guarded_devices)
-    output.out << fmt::format("device {}: its guard {}be removed\n", device,
-                              options.dry_run ? "would " : "will ");
-  for (const std::string& unit : units)
-    output.out << safe(fmt::format("unit {}: {}start without callgate again", unit, would)) << '\n';
+    tell(fmt::format("device {}: its guard", device), "is removed", "would be removed");
+  for (const std::string& unit : units) {
+    tell(fmt::format("unit {}:", unit), "starts without callgate again",
+         "would start without callgate again");
+  }
   if (options.purge)
-    output.out << safe(fmt::format("{}: identities and records {}be deleted", config.state_dir,
-                                   options.dry_run ? "would " : "will "))
-               << '\n';
+    tell(fmt::format("{}: identities and records", config.state_dir), "are deleted", "would be deleted");
   if (pins.versions.empty() && units.empty() && !options.purge)
     output.out << "there is nothing of callgate in the kernel\n";
+  if (options.dry_run) output.out << "Nothing was changed.\n";
 }
 
 Result<void> remove(const std::vector<std::string>& units, const config::Config& config,
@@ -139,15 +142,14 @@ int uninstall(const Context& context, const Options& options) {
   const auto pins = kernel::find_pins(config.pin_dir, *mount);
   if (!pins) return context.fail(pins.error());
   const auto units = persistent_units();
-  if (!context.output.json) print(*pins, units, config, options, context.output);
   if (!options.dry_run) {
     const auto removed = remove(units, config, *mount, options.purge);
     if (!removed) return context.fail(removed.error());
   }
   if (context.output.json) {
     context.output.out << to_json(*pins, units, options) << '\n';
-  } else if (options.dry_run) {
-    context.output.out << "Nothing was changed.\n";
+  } else {
+    print(*pins, units, config, options, context.output);
   }
   return exit_ok;
 }
