@@ -43,15 +43,19 @@ Result<void> persist(const Context& context, const Options& options, const Unit&
       {unit.name, *program, context.socket, options.name, options.identity, unit.own_network});
 }
 
-// What the unit's start asks for may be so already: its cgroup can outlive a restart of it.
-Result<v1::WorkloadInfo> find_enrolled(control::Client& client, const v1::EnrollRequest& request) {
+// What the unit's start asks for may be so already: its cgroup can outlive a restart of it. The answer is
+// that of then, as far as it is known.
+Result<v1::EnrollReply> find_enrolled(control::Client& client, const v1::EnrollRequest& request) {
   const auto workloads = client.list_workloads();
   if (!workloads) return workloads.error();
   for (const auto& workload : workloads->workloads()) {
     if (workload.cgroup() != request.cgroup()) continue;
     if ((request.name().empty() || request.name() == workload.name()) &&
-        (request.identity().empty() || request.identity() == workload.spiffe_id()))
-      return workload;
+        (request.identity().empty() || request.identity() == workload.spiffe_id())) {
+      v1::EnrollReply reply;
+      *reply.mutable_workload() = workload;
+      return reply;
+    }
     return make_error(
         "exists",
         fmt::format(
@@ -106,22 +110,16 @@ int enroll(const Context& context, const Options& options) {
   request.set_identity(options.identity);
   request.set_existing(options.existing == "reset" ? v1::EXISTING_CONNECTIONS_RESET
                                                    : v1::EXISTING_CONNECTIONS_KEEP);
-  const auto reply = (*client)->enroll(request);
-  if (!reply && reply.error().code == "exists" && !options.unit.empty()) {
-    const auto enrolled = find_enrolled(**client, request);
-    if (!enrolled) return context.fail(enrolled.error());
-    if (context.output.json) {
-      context.output.out << to_json(*enrolled) << '\n';
-    } else {
-      context.output.out << safe(fmt::format("{}: enrolled already, as workload {}", enrolled->name(),
-                                             enrolled->id()))
-                         << '\n';
-    }
-    return exit_ok;
-  }
+  auto reply = (*client)->enroll(request);
+  const bool already = !reply && reply.error().code == "exists" && !options.unit.empty();
+  if (already) reply = find_enrolled(**client, request);
   if (!reply) return context.fail(reply.error());
   if (context.output.json) {
     context.output.out << to_json(*reply) << '\n';
+  } else if (already) {
+    context.output.out << safe(fmt::format("{}: enrolled already, as workload {}", reply->workload().name(),
+                                           reply->workload().id()))
+                       << '\n';
   } else {
     print_enrolled(reply->workload(), reply->verdicts(), context.output.out);
   }

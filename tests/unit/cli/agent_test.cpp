@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <sstream>
 
@@ -15,6 +16,7 @@
 
 #include "../control/fake_backend.hpp"
 #include "cli/command.hpp"
+#include "kernel/cgroup.hpp"
 #include "sample.hpp"
 
 using namespace callgate;
@@ -29,7 +31,7 @@ class FakeAgent : public control::test::FakeBackend {
     workload.set_id(7);
     workload.set_name("shop");
     workload.set_mode(v1::MODE_ENFORCE);
-    workload.set_cgroup("/sys/fs/cgroup/x\x1b[2J");
+    workload.set_cgroup(cgroup);
     return reply;
   }
   Result<v1::UnenrollReply> unenroll(const control::Peer&, const v1::UnenrollRequest& request) override {
@@ -83,6 +85,8 @@ class FakeAgent : public control::test::FakeBackend {
     const std::lock_guard lock(mutex_);
     return names_;
   }
+
+  std::string cgroup = "/sys/fs/cgroup/x\x1b[2J";  // of its one workload
 
  private:
   std::mutex mutex_;
@@ -198,6 +202,27 @@ TEST_CASE("errors of the agent end the command with their status") {
   CHECK(agent.callgate({"unenroll", "shop"}).status == 0);
   CHECK(agent.callgate({"sessions", "show", "123456"}).status == 5);
   CHECK(agent.callgate({"sessions", "show", "xyz"}).status == 2);
+}
+
+TEST_CASE("a unit that is enrolled already is no error, and answered like one that was not") {
+  Agent agent;
+  const auto mount = kernel::find_cgroup2_mount();
+  REQUIRE(mount);
+  agent.backend.cgroup = *mount + "/system.slice/shop.service";
+  std::ofstream(agent.file("systemctl"))
+      << "#!/bin/sh\necho LoadState=loaded; echo ControlGroup=/system.slice/shop.service\n";
+  std::filesystem::permissions(agent.file("systemctl"), std::filesystem::perms::owner_all);
+  const std::string path = ::getenv("PATH");
+  REQUIRE(::setenv("PATH", (agent.file("") + ":" + path).c_str(), 1) == 0);
+  const auto told = agent.callgate({"enroll", "--unit", "shop"});
+  const auto json = agent.callgate({"--json", "enroll", "--unit", "shop"});
+  const auto other = agent.callgate({"enroll", "--unit", "shop", "--name", "other"});
+  ::setenv("PATH", path.c_str(), 1);
+  CHECK(told.status == 0);
+  CHECK(told.out == "shop: enrolled already, as workload 7\n");
+  CHECK(json.status == 0);
+  CHECK(json.out.find("{\"workload\":{\"id\":\"7\",\"name\":\"shop\"") == 0);
+  CHECK(other.status == 4);
 }
 
 TEST_CASE("sessions are listed by session or by call") {
