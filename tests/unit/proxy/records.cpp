@@ -189,4 +189,16 @@ Records read_closed_records(const std::string& ring_path) {
   }
 }
 
+void empty_ring(const std::string& ring_path) {
+  auto reader = record::RingReader::open(Fd(::open(ring_path.c_str(), O_RDWR | O_CLOEXEC)));
+  REQUIRE(reader.has_value());
+  std::vector<std::uint8_t> buffer(record::max_event_size * 4);
+  for (;;) {
+    const auto events = reader->read(buffer);
+    REQUIRE(events.has_value());
+    if (events->empty()) break;
+  }
+  REQUIRE(reader->release());
+}
+
 }  // namespace callgate::test

@@ -70,5 +70,7 @@ struct Records {
 Records read_records(const std::string& ring_path);
 // The same, once all sessions are closed; fails the test if they are not in time.
 Records read_closed_records(const std::string& ring_path);
+// Makes space for more: what was written so far is not in the records any more.
+void empty_ring(const std::string& ring_path);
 
 }  // namespace callgate::test

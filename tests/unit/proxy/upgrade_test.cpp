@@ -128,3 +128,35 @@ TEST_CASE("a change of policy ends the upgraded connections that it does not all
   CHECK(target.ends_with_reset());
   CHECK(bed.only_call().code == "policy_changed");
 }
+
+TEST_CASE("what comes behind a change of protocol waits while the ring is full, and goes on when it is not") {
+  NodeOptions options;
+  options.ring_size = 64U << 10U;
+  Bed bed(options);
+  Peer caller = bed.call();
+  // Of the ring, so much is taken that the caller's bytes take the rest before the target's have their turn.
+  const std::string body(16'000, 'b');
+  caller.send("POST / HTTP/1.1\r\nHost: target.test\r\nContent-Length: " + std::to_string(body.size()) +
+              "\r\n\r\n" + body);
+  Peer target = bed.target.accept();
+  target.read_until("\r\n\r\n");
+  CHECK(target.read_exactly(body.size()) == body);
+  target.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  caller.read_response();
+  const std::string early(30'000, 'e');
+  caller.send(offer + early);
+  target.read_until("\r\n\r\n");
+  const std::string first(8000, 'f');
+  target.send(change + first);
+  CHECK(caller.read_until("\r\n\r\n").find("HTTP/1.1 101 ") == 0);
+  CHECK(bed.node.counters().open_connections() == 1);
+  CHECK(caller.is_silent());
+  CHECK_FALSE(target.is_silent());
+  while (caller.is_silent()) {
+    empty_ring(bed.node.ring_path());
+    REQUIRE(bed.node.counters().open_connections() == 1);
+  }
+  CHECK(caller.read_exactly(first.size()) == first);
+  empty_ring(bed.node.ring_path());
+  CHECK(target.read_exactly(early.size()) == early);
+}
