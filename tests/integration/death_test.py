@@ -1,59 +1,19 @@
 """kill -9 of the proxy, of callgated and of both, under load, repeatedly: nothing leaks, nothing answered goes unrecorded."""
 import secrets
-import subprocess
 
 from case import BedCase, main
 
+from testbed.load import Load, recorded_paths
 from testbed.processes import wait_until
-
-LOAD = """
-import http.client, sys, time
-prefix, seconds = sys.argv[1], float(sys.argv[2])
-end, number = time.monotonic() + seconds, 0
-connection = None
-while time.monotonic() < end:
-    number += 1
-    path = f"/{prefix}-{number}"
-    try:
-        if connection is None:
-            connection = http.client.HTTPConnection("target.internal", 8080, timeout=10)
-        connection.request("GET", path, headers={"X-Canary": prefix})
-        response = connection.getresponse()
-        body = response.read()
-        if response.status == 200 and body == f"GET {path}\\n".encode():
-            print("answered", path, flush=True)
-        time.sleep(0.003)  # a steady load that a packet capture can follow
-        if response.will_close:
-            connection.close()
-            connection = None
-    except (OSError, http.client.HTTPException):
-        if connection is not None:
-            connection.close()
-        connection = None
-        time.sleep(0.02)
-"""
 
 
 class Death(BedCase):
     settings = "timeouts:\n  drain: 2s\n"
 
-    def recorded_paths(self):
-        """Paths of all calls in the records."""
-        found, cursor = set(), None
-        while True:
-            page = self.agent.json("sessions", "list", "--calls", "--limit", "1000", *(["--cursor", cursor] if cursor else []))
-            for session in page["sessions"]:
-                for call in session["functions"]:
-                    found.add(call.split("target.internal", 1)[-1])
-            cursor = page.get("next_cursor")
-            if not cursor:
-                return found
-
     def kill_under_load(self, what, times):
         capture = self.bed.capture(f"death-{what}", self.client.device)
         prefix = f"canary-{secrets.token_hex(6)}"
-        workers = [self.agent.spawn(self.client, ["/usr/bin/python3", "-c", LOAD, f"{prefix}-{i}", str(4 + 3 * times)],
-                                    name="client", hosts=self.names) for i in range(3)]
+        loads = [Load(self.agent, self.client, f"{prefix}-{i}", 4 + 3 * times, kept=True, hosts=self.names) for i in range(3)]
         for _ in range(times):
             self.wait_for_calls(prefix)
             self.agent.kill(what)
@@ -61,14 +21,12 @@ class Death(BedCase):
                 self.agent.start()
         self.wait_for_calls(prefix)
         answered = set()
-        for worker in workers:
-            out, err = worker.communicate(timeout=120)
-            self.assertEqual(worker.returncode, 0, err)
-            answered |= {line.split()[1] for line in out.splitlines()}
+        for load in loads:
+            answered |= set(load.finish()[0])
         self.assertGreater(len(answered), times * 10)
         capture.stop()
         self.assertFalse(capture.contains(prefix), "a call went out in the clear")
-        wait_until(lambda: answered <= self.recorded_paths(), "every answered call to have its record", 30)
+        wait_until(lambda: answered <= set(recorded_paths(self.agent, prefix)), "every answered call to have its record", 30)
         return prefix
 
     def wait_for_calls(self, prefix):

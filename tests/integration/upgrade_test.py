@@ -6,35 +6,8 @@ import time
 
 from case import BedCase, main
 
+from testbed.load import Load, recorded_paths
 from testbed.processes import alive, run, wait_until
-
-# Every failure of a caller counts, of new connections and of kept ones.
-LOAD = """
-import http.client, sys, time
-prefix, kept, seconds = sys.argv[1], sys.argv[2] == "kept", float(sys.argv[3])
-end, number, connection = time.monotonic() + seconds, 0, None
-while time.monotonic() < end:
-    number += 1
-    path = f"/{prefix}-{number}"
-    try:
-        if connection is None:
-            connection = http.client.HTTPConnection("target.internal", 8080, timeout=20)
-        connection.request("GET", path)
-        response = connection.getresponse()
-        body = response.read()
-        if response.status == 200 and body == f"GET {path}\\n".encode():
-            print("answered", path, flush=True)
-        else:
-            print("failed", path, response.status, body, flush=True)
-        closes = response.will_close
-    except (OSError, http.client.HTTPException) as error:
-        print("failed", path, repr(error), flush=True)
-        closes = True
-    if closes or not kept:
-        connection.close()
-        connection = None
-    time.sleep(0.002)
-"""
 
 
 class Upgrade(BedCase):
@@ -42,31 +15,18 @@ class Upgrade(BedCase):
 
     def recorded_paths(self, prefix):
         """How often each path is in the records of this test."""
-        found, cursor = {}, None
-        while True:
-            page = self.agent.json("sessions", "list", "--calls", "--limit", "1000", "--since", self.since,
-                                   *(["--cursor", cursor] if cursor else []))
-            for session in page["sessions"]:
-                for call in session["functions"]:
-                    path = call.split("target.internal", 1)[-1]
-                    if path.startswith("/" + prefix):
-                        found[path] = found.get(path, 0) + 1
-            cursor = page.get("next_cursor")
-            if not cursor:
-                return found
+        return recorded_paths(self.agent, prefix, "--since", self.since)
 
     def under_load(self, prefix, seconds, act):
         """Has `act` happen under load; the paths that were answered. No call may fail, or lack its one record."""
-        workers = [self.agent.spawn(self.client, ["/usr/bin/python3", "-c", LOAD, f"{prefix}-{i}", kind, str(seconds)],
-                                    name="client", hosts=self.names) for i, kind in enumerate(("new", "kept", "new", "kept"))]
+        loads = [Load(self.agent, self.client, f"{prefix}-{i}", seconds, kept=i % 2 == 1, hosts=self.names) for i in range(4)]
         wait_until(lambda: self.server.bytes_received().count(prefix.encode()) > 20, "calls to reach the target", 30)
         act()
         answered, failed = [], []
-        for worker in workers:
-            out, err = worker.communicate(timeout=120)
-            self.assertEqual(worker.returncode, 0, err)
-            answered += [line.split()[1] for line in out.splitlines() if line.startswith("answered")]
-            failed += [line for line in out.splitlines() if not line.startswith("answered")]
+        for load in loads:
+            paths, failures = load.finish()
+            answered += paths
+            failed += failures
         self.assertEqual(failed, [], self.agent.log()[-4000:])
         self.assertGreater(len(answered), 200)
         wait_until(lambda: set(answered) <= set(self.recorded_paths(prefix)), "every answered call to have its record", 30)
@@ -198,10 +158,9 @@ class Upgrade(BedCase):
                     return
 
         # Only what was answered counts here.
-        workers = [self.agent.spawn(self.client, ["/usr/bin/python3", "-c", LOAD, "any", "new", "6"], name="client", hosts=self.names)]
+        load = Load(self.agent, self.client, "any", 6, kept=False, hosts=self.names)
         act()
-        out, _ = workers[0].communicate(timeout=60)
-        answered = {line.split()[1] for line in out.splitlines() if line.startswith("answered")}
+        answered = set(load.finish()[0])
         wait_until(lambda: answered <= set(self.recorded_paths("any")), "every answered call to have its record", 30)
         wait_until(lambda: self.curl("/after-kills").stdout == "GET /after-kills\n", "calls to pass again", 30)
 
