@@ -58,6 +58,7 @@ v1::ProxyLimits proxy_limits(const config::Config& config) {
   limits.set_drain_timeout(milliseconds(config.timeouts.drain));
   limits.set_pool_idle(config.limits.pool_idle);
   limits.set_pool_idle_timeout(milliseconds(config.timeouts.pool_idle));
+  limits.set_tunnel_idle_timeout(milliseconds(config.timeouts.tunnel_idle));
   return limits;
 }
 

@@ -56,6 +56,7 @@ Result<Settings> make_settings(const v1::ProxyLimits& limits) {
   settings.connections = limits.connections();
   settings.connections_per_workload = limits.connections_per_workload();
   settings.pool_idle = limits.pool_idle();
+  settings.tunnel_idle_timeout = limits.tunnel_idle_timeout() * nanoseconds_per_millisecond;
   return settings;
 }
 

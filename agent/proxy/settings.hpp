@@ -38,9 +38,11 @@ struct Settings {
   Nanoseconds record_timeout = 0;
   Nanoseconds drain_timeout = 0;
   Nanoseconds pool_idle_timeout = 0;
+  Nanoseconds tunnel_idle_timeout = 0;  // 0: none
 };
 
-// Error bad_limits: a limit or time is zero or absurd, which would mean "never" or "everything".
+// Error bad_limits: a limit or time is zero or absurd, which would mean "never" or "everything", and the
+// limit is none that may be so.
 [[nodiscard]] Result<Settings> make_settings(const v1::ProxyLimits& limits);
 
 }  // namespace callgate::proxy

@@ -116,7 +116,8 @@ bool Tunnel::broken(const Stream& gone) {
 Nanoseconds Tunnel::deadline() const {
   if (ring_since_ != 0) return ring_since_ + context_.settings.record_timeout;
   if (target_.blocked() || session_.client().blocked()) return moved_ + context_.settings.stream_timeout;
-  return 0;
+  const Nanoseconds idle = context_.settings.tunnel_idle_timeout;
+  return idle == 0 ? 0 : moved_ + idle;
 }
 
 void Tunnel::expire() {
@@ -125,8 +126,11 @@ void Tunnel::expire() {
     ending_ = {record::Outcome::failed, "recording_unavailable", "the ring of events stayed full", true};
   } else if (target_.blocked()) {
     ending_ = {record::Outcome::failed, "stream_timeout", "the target stopped reading", true};
-  } else {
+  } else if (session_.client().blocked()) {
     ending_ = {record::Outcome::caller_aborted, "stream_timeout", "the caller stopped reading", true};
+  } else {
+    ending_ = {record::Outcome::interrupted, "tunnel_idle_timeout",
+               "nothing passed either way for as long as `timeouts.tunnel_idle` allows", true};
   }
 }
 

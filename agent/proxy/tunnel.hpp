@@ -33,7 +33,7 @@ class Tunnel {
   // What of the target's bytes was read before: passed on first.
   void begin_with(std::string_view from_target) { first_ = from_target; }
   [[nodiscard]] Progress step();
-  // 0: a connection may be silent for as long as both ends like.
+  // 0: the connection may be silent for as long as both ends like, which is the default.
   [[nodiscard]] Nanoseconds deadline() const;
   // The deadline has passed: ended, with the ending that says why.
   void expire();

@@ -96,6 +96,7 @@ struct Timeouts {
   std::chrono::milliseconds record = std::chrono::seconds(2);
   std::chrono::milliseconds drain = std::chrono::seconds(30);
   std::chrono::milliseconds pool_idle = std::chrono::seconds(60);
+  std::chrono::milliseconds tunnel_idle{0};  // 0: none
 };
 
 struct Rings {

@@ -303,7 +303,8 @@ Section timeouts_section(Timeouts& timeouts) {
            {"stream", usual(timeouts.stream)},
            {"record", usual(timeouts.record)},
            {"drain", usual(timeouts.drain)},
-           {"pool_idle", usual(timeouts.pool_idle)}}};
+           {"pool_idle", usual(timeouts.pool_idle)},
+           {"tunnel_idle", duration(timeouts.tunnel_idle, 0_ms, 720_h)}}};
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ auto fields(const config::Config& c) {
                c.limits.connections, c.limits.connections_per_workload, c.limits.pool_idle),
       std::tie(c.timeouts.detect, c.timeouts.head, c.timeouts.idle, c.timeouts.body, c.timeouts.connect,
                c.timeouts.response, c.timeouts.stream, c.timeouts.record, c.timeouts.drain,
-               c.timeouts.pool_idle),
+               c.timeouts.pool_idle, c.timeouts.tunnel_idle),
       std::tie(c.rings.size, c.record.payload_limit, c.record.segment_size, c.record.sync_interval,
                c.tls.system_roots, c.tls.proof, c.log_calls));
 }

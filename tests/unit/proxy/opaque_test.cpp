@@ -280,6 +280,52 @@ TEST_CASE("a target of an opaque flow that stops reading is given up in time") {
   CHECK(call.code == "stream_timeout");
 }
 
+TEST_CASE("a silent opaque flow lives as long as its ends like, or as the configuration allows") {
+  for (const bool limited : {false, true}) {
+    NodeOptions options;
+    // Other limits are no question of how long it is silent.
+    options.limits.set_stream_timeout(100);
+    options.limits.set_idle_timeout(100);
+    if (limited) options.limits.set_tunnel_idle_timeout(300);
+    Bed bed(options, policy(plaintext, allowed));
+    const auto begun = std::chrono::steady_clock::now();
+    Peer caller = bed.call();
+    caller.send(binary);
+    Peer target = bed.target.accept();
+    target.read_exactly(binary.size());
+    if (limited) {
+      CHECK(caller.ends_with_reset());
+      CHECK(std::chrono::steady_clock::now() - begun >= std::chrono::milliseconds(300));
+      CHECK(target.ends_with_reset());
+      const RecordedCall call = bed.only_call();
+      CHECK(call.outcome == record::Outcome::interrupted);
+      CHECK(call.code == "tunnel_idle_timeout");
+    } else {
+      CHECK_FALSE(caller.readable_within(std::chrono::milliseconds(400)));
+      target.send("at last");
+      CHECK(caller.read_exactly(7) == "at last");
+    }
+  }
+}
+
+TEST_CASE("what passes either way puts off the end of a silent opaque flow") {
+  NodeOptions options;
+  options.limits.set_tunnel_idle_timeout(400);
+  Bed bed(options, policy(plaintext, allowed));
+  Peer caller = bed.call();
+  caller.send(binary);
+  Peer target = bed.target.accept();
+  target.read_exactly(binary.size());
+  const auto begun = std::chrono::steady_clock::now();
+  for (bool outward = true; std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(900);
+       outward = !outward) {
+    (outward ? caller : target).send("x");
+    CHECK((outward ? target : caller).read_exactly(1) == "x");
+    CHECK_FALSE(caller.readable_within(std::chrono::milliseconds(50)));
+  }
+  CHECK(caller.ends_with_reset());
+}
+
 TEST_CASE("a flow that waits to be told from HTTP is judged by the policies of when it is") {
   NodeOptions options;
   options.limits.set_detect_timeout(200);

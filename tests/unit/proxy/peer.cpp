@@ -107,6 +107,10 @@ bool Peer::is_silent() {
   return received_.empty() && !wait_readable(socket_.get(), 0);
 }
 
+bool Peer::readable_within(std::chrono::milliseconds time) {
+  return !received_.empty() || wait_readable(socket_.get(), static_cast<int>(time.count()));
+}
+
 void Peer::end_output() {
   ::shutdown(socket_.get(), SHUT_WR);
 }

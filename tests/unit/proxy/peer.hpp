@@ -1,6 +1,7 @@
 // One end of a TCP connection, as tests talk: blocking, with a deadline after which the test fails.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -29,6 +30,8 @@ class Peer {
   bool fails_with_reset();
   // Nothing is there to read now.
   bool is_silent();
+  // Something is there to read, or the end, before `time` is over.
+  bool readable_within(std::chrono::milliseconds time);
   void end_output();
   void close() { socket_.reset(); }
   void reset();

@@ -110,6 +110,21 @@ TEST_CASE("a reset passes through an upgraded connection both ways") {
   }
 }
 
+TEST_CASE("a silent upgraded connection lives as long as the configuration allows") {
+  NodeOptions options;
+  options.limits.set_tunnel_idle_timeout(100);
+  Bed bed(options);
+  Peer caller = bed.call();
+  caller.send(offer);
+  Peer target = bed.target.accept();
+  target.read_until("\r\n\r\n");
+  target.send(change);
+  caller.read_until("\r\n\r\n");
+  CHECK(caller.ends_with_reset());
+  CHECK(target.ends_with_reset());
+  CHECK(bed.only_call().code == "tunnel_idle_timeout");
+}
+
 TEST_CASE("a change of policy ends the upgraded connections that it does not allow, and leaves the others") {
   Bed bed;
   Peer caller = bed.call();
