@@ -8,7 +8,9 @@ import sys
 ALLOWED = {
     "base": set(),
     "identity": {"base"},
-    "policy": {"base"},
+    "cel": {"base"},
+    "policy": {"base", "cel"},
+    "limit": {"base"},
     "protocol": {"base"},
     "config": {"base"},
     "kernel": {"base", "bpf"},
@@ -17,8 +19,8 @@ ALLOWED = {
     "workload": {"base", "identity", "kernel"},
     "control": {"base", "config"},
     "cli": {"base", "config", "control", "kernel", "policy"},
-    "proxy": {"base", "identity", "kernel", "policy", "protocol", "record", "transport"},
-    "node": {"base", "bpf", "config", "control", "identity", "kernel", "policy", "record", "workload"},
+    "proxy": {"base", "identity", "kernel", "limit", "policy", "protocol", "record", "transport"},
+    "node": {"base", "bpf", "config", "control", "identity", "kernel", "limit", "policy", "record", "workload"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
