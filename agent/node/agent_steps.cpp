@@ -7,6 +7,7 @@
 #include "kernel/agent_cgroups.hpp"
 #include "kernel/cgroup.hpp"
 #include "kernel/other_versions.hpp"
+#include "limit/limit_table.hpp"
 #include "node/agent.hpp"
 #include "node/settings.hpp"
 
@@ -200,6 +201,7 @@ Supervisor::Hooks Agent::supervisor_hooks() {
             return draw_generation(config_.state_dir);
           },
           [this](std::uint32_t generation) { return recording_.open_rings(generation, threads_); },
+          [this] { return limit::LimitTable::open_file(config_.run_dir + "/limits"); },
           [this](std::uint32_t generation) { recording_.rings_closed(generation, threads_); },
           [this](const ProcessQuery& query) {
             return known_.process_path(query.tgid, query.start_ns, query.device, query.inode);

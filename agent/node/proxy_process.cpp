@@ -1,6 +1,7 @@
 #include "node/proxy_process.hpp"
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 
 #include <fmt/format.h>
@@ -71,8 +72,8 @@ Result<std::unique_ptr<ProxyProcess>> ProxyProcess::launch(Loop& loop, ProxyLaun
     message.mutable_start()->set_generation(launch.generation);
     message.mutable_start()->set_thread(thread);
     *message.mutable_start()->mutable_limits() = limits;
-    const int ring = launch.rings[thread].get();
-    proxy->send(thread, message, std::span<const int>(&ring, 1));
+    const std::array<int, 2> files{launch.rings[thread].get(), launch.limits.get()};
+    proxy->send(thread, message, files);
   }
   return proxy;
 }

@@ -78,6 +78,7 @@ struct ProxyLaunch {
   std::string cgroup;
   std::uint32_t generation = 0;
   std::vector<Fd> rings;  // one for each thread
+  Fd limits;              // the counters of limits (limit/limit_table.hpp)
 };
 
 class ProxyProcess {

@@ -43,6 +43,7 @@ v1::ProxyLimits proxy_limits(const config::Config& config) {
   limits.set_field_count(config.limits.fields);
   limits.set_request_body_bytes(config.limits.request_body);
   limits.set_response_body_bytes(config.limits.response_body);
+  limits.set_decision_body_bytes(config.limits.decision_body);
   limits.set_payload_bytes(config.record.payload_limit);
   limits.set_connections(config.limits.connections);
   limits.set_connections_per_workload(config.limits.connections_per_workload);

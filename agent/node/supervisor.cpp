@@ -44,8 +44,13 @@ Result<void> Supervisor::launch() {
   if (!generation) return generation.error();
   auto rings = hooks_.open_rings(*generation);
   if (!rings) return rings.error();
-  ProxyLaunch launch{settings_.binary, settings_.uid, settings_.gid,
-                     settings_.cgroup, *generation,   std::move(*rings)};
+  auto limits = hooks_.open_limits();
+  if (!limits) {
+    hooks_.rings_closed(*generation);
+    return limits.error();
+  }
+  ProxyLaunch launch{settings_.binary, settings_.uid,     settings_.gid,     settings_.cgroup,
+                     *generation,      std::move(*rings), std::move(*limits)};
   auto proxy = ProxyProcess::launch(loop_, std::move(launch), *limits_, *this);
   if (!proxy) {
     hooks_.rings_closed(*generation);

@@ -40,6 +40,8 @@ class Supervisor final : public ProxyEvents {
     std::function<Result<std::uint32_t>()> draw_generation;
     // Rings of a new generation, one for each thread, known to the recorder.
     std::function<Result<std::vector<Fd>>(std::uint32_t generation)> open_rings;
+    // The counters of limits, the same for every generation.
+    std::function<Result<Fd>()> open_limits;
     // The writer of these rings is gone.
     std::function<void(std::uint32_t generation)> rings_closed;
     // The executable of a process, if it can be said for sure.

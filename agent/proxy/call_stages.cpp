@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include <boost/container/small_vector.hpp>
 #include <fmt/format.h>
 
 #include "policy/path.hpp"
+#include "proxy/session.hpp"
 
 namespace callgate::proxy {
 namespace {
@@ -46,17 +48,36 @@ std::optional<Failure> NameStage::run(const http1::RequestHead& head, const kern
   return std::nullopt;
 }
 
-std::optional<Failure> CarriageStage::run(const http1::RequestHead& head) {
-  if (head.method == "CONNECT") {
+std::optional<Failure> CarriageStage::run(std::string_view method) {
+  if (method == "CONNECT") {
     return Failure{501, "connect_not_supported",
                    "tunnels are not carried for enforced workloads; call the target without a proxy setting"};
   }
   return std::nullopt;
 }
 
-policy::Decision DecisionStage::run(const policy::Engine& engine, const policy::Selection& selection,
-                                    const NamedCall& call, std::string_view method, std::uint16_t port) {
-  return engine.decide(selection, {call.host, port, "http", method, call.path});
+policy::Decision DecisionStage::run(const Session& session, const NamedCall& named,
+                                    const http1::RequestHead& head, const policy::Body& body) {
+  const policy::Engine& engine = *session.policy()->engine;
+  const Address& address = session.flow().destination;
+  policy::Call call{named.host, address.port, "http", head.method, named.path, &address};
+  if (!engine.has_conditions()) return engine.decide(session.selection(), session.caller(), call);
+  boost::container::small_vector<policy::HeaderField, 32> fields;
+  for (const http1::Field& field : head.fields)
+    fields.push_back({field.name, field.value});
+  call.headers = {fields.data(), fields.size()};
+  call.query = head.query;
+  if (head.framing == http1::Framing::length) call.size = head.content_length;
+  if (head.framing == http1::Framing::none) call.size = 0;
+  call.body = body;
+  return engine.decide(session.selection(), session.caller(), call);
+}
+
+policy::Decision ConnectionStage::run(const Session& session, std::string_view protocol,
+                                      std::string_view host) {
+  const Address& address = session.flow().destination;
+  return session.policy()->engine->decide(session.selection(), session.caller(),
+                                          {host, address.port, protocol, "connect", {}, &address});
 }
 
 std::optional<Failure> AddressStage::run(const policy::Upstream& upstream, const kernel::Flow& flow) {

@@ -14,6 +14,8 @@
 
 namespace callgate::proxy {
 
+class Session;
+
 // One HTTP call, as records and policies name it. Its strings are reused from call to call.
 struct NamedCall {
   std::string host;      // lower case, without brackets
@@ -32,15 +34,21 @@ class NameStage {
 // Refuses what this proxy cannot carry through: tunnels.
 class CarriageStage {
  public:
-  [[nodiscard]] static std::optional<Failure> run(const http1::RequestHead& head);
+  [[nodiscard]] static std::optional<Failure> run(std::string_view method);
 };
 
-// Asks the policies.
+// Asks the policies that the session is under about an HTTP call.
 class DecisionStage {
  public:
-  [[nodiscard]] static policy::Decision run(const policy::Engine& engine, const policy::Selection& selection,
-                                            const NamedCall& call, std::string_view method,
-                                            std::uint16_t port);
+  [[nodiscard]] static policy::Decision run(const Session& session, const NamedCall& call,
+                                            const http1::RequestHead& head, const policy::Body& body);
+};
+
+// Asks them about a connection that is one call: `protocol` is "tcp" or "tls".
+class ConnectionStage {
+ public:
+  [[nodiscard]] static policy::Decision run(const Session& session, std::string_view protocol,
+                                            std::string_view host);
 };
 
 // Holds a plaintext call to the addresses that its target's name stands for.

@@ -12,6 +12,7 @@ Error bad(std::string message) {
 std::size_t descriptors_of(const v1::ToProxy& message) {
   switch (message.message_case()) {
     case v1::ToProxy::kStart:
+      return 2;
     case v1::ToProxy::kAddGate:
     case v1::ToProxy::kPolicy:
     case v1::ToProxy::kIdentities:

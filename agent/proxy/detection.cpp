@@ -11,7 +11,7 @@ void Detection::step() {
   if (!begun_) {
     begun_ = true;
     session_.refresh();
-    if (is_opaque(*session_.policy()->engine, session_.selection(), session_.flow())) {
+    if (is_opaque(session_)) {
       session_.hand_over(std::make_unique<OpaqueConversation>(session_, false));
       return;
     }
@@ -64,8 +64,7 @@ void Detection::found(FirstBytes kind) {
 }
 
 bool Detection::hand_over_opaque(When when, bool caller_ended) {
-  const OpaqueTarget target =
-      find_opaque_target(*session_.policy()->engine, session_.selection(), session_.flow());
+  const OpaqueTarget target = find_opaque_target(session_);
   const bool allowed = target.decision.verdict == policy::Verdict::allow;
   if (!allowed && (when == When::allowed || !target.named)) return false;
   session_.hand_over(std::make_unique<OpaqueConversation>(session_, caller_ended));

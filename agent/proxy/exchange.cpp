@@ -22,6 +22,13 @@ std::string denial(const policy::Decision& decision, const NamedCall& call) {
   if (decision.policy.empty()) return fmt::format("no policy allows {}", call.function);
   if (decision.rule.empty())
     return fmt::format("policy {} does not allow {}", decision.policy, call.function);
+  if (decision.needs_approval)
+    return fmt::format(
+        "rule {} of policy {} asks for approval of {}, which this version of callgate cannot get",
+        decision.rule, decision.policy, call.function);
+  if (!decision.fault.empty())
+    return fmt::format("rule {} of policy {} cannot be decided for {}: {}", decision.rule, decision.policy,
+                       call.function, decision.fault);
   return fmt::format("rule {} of policy {} denies {}", decision.rule, decision.policy, call.function);
 }
 
@@ -39,7 +46,10 @@ std::string_view method_of(std::string_view raw) {
 }  // namespace
 
 Exchange::Exchange(ThreadContext& context)
-    : context_(context), requests_(context.settings.request), responses_(context.settings.response) {}
+    : context_(context),
+      requests_(context.settings.request),
+      responses_(context.settings.response),
+      limits_(context.limits) {}
 
 Exchange::~Exchange() = default;
 
@@ -56,10 +66,11 @@ void Exchange::begin(Session& session, std::string_view raw) {
   request_known_ = true;
   offer_ = http1::upgrade_offer(head);
   append_request_head(request_out_, head, offer_);
-  decide(head);
+  awaits_go_ = head.expect_continue;
   end_.opened_at = context_.clock.now();
   request_moved_ = response_moved_ = flushed_ = end_.opened_at;
-  phase_ = Phase::opening;
+  decide(head);
+  phase_ = decision_.needs_body ? Phase::holding : Phase::opening;
 }
 
 void Exchange::head_consumed() {
@@ -93,17 +104,30 @@ void Exchange::decide(const http1::RequestHead& head) {
     // The text is the refusal's, which lives as long as the call.
     decision_ = undecided(refusal_->code, session_->selection());
   } else {
-    decision_ =
-        DecisionStage::run(*policy_->engine, session_->selection(), name_, method_, flow.destination.port);
-    if (decision_.verdict != policy::Verdict::allow || decision_.upstream == nullptr) {
-      refusal_ = Failure{403, "denied", denial(decision_, name_)};
-      refusal_outcome_ = record::Outcome::denied;
-    } else {
-      refusal_ = CarriageStage::run(head);
-      if (!refusal_) refusal_ = AddressStage::run(*decision_.upstream, flow);
-    }
+    const bool has_body = head.framing != http1::Framing::none;
+    judge(DecisionStage::run(*session_, name_, head,
+                             {has_body ? policy::Body::State::pending : policy::Body::State::none, {}}));
   }
   limit_payloads();
+}
+
+void Exchange::judge(policy::Decision decision) {
+  decision_ = std::move(decision);
+  limit_payloads();
+  if (decision_.verdict != policy::Verdict::allow || decision_.upstream == nullptr) {
+    refusal_ =
+        Failure{403, decision_.needs_approval ? "approval_required" : "denied", denial(decision_, name_)};
+    refusal_outcome_ = record::Outcome::denied;
+    return;
+  }
+  refusal_outcome_ = record::Outcome::refused;
+  refusal_ = CarriageStage::run(method_);
+  if (!refusal_) refusal_ = AddressStage::run(*decision_.upstream, session_->flow());
+  if (refusal_) return;
+  const Address& address = session_->flow().destination;
+  refusal_ = limits_.begin(decision_, session_->caller(), name_.function,
+                           fmt::format("{}:{}", name_.host, address.port), context_.clock.now());
+  if (refusal_) refusal_outcome_ = record::Outcome::denied;
 }
 
 void Exchange::limit_payloads() {
@@ -115,6 +139,8 @@ void Exchange::limit_payloads() {
 Exchange::Progress Exchange::step() {
   if (phase_ != Phase::ended && phase_ != Phase::upgraded && session_->client().broken()) caller_gone();
   switch (phase_) {
+    case Phase::holding:
+      return hold();
     case Phase::opening:
       return open();
     case Phase::connecting:
@@ -144,7 +170,9 @@ Exchange::Progress Exchange::wait_for_ring() {
 
 Exchange::Progress Exchange::open() {
   Recorder& recorder = context_.recorder;
-  if (!recorder.has_room(raw_head_.size())) return wait_for_ring();
+  // Of a call that is refused what was held of its body is recorded too: it goes no further.
+  const std::string_view held = refusal_ ? std::string_view(held_) : std::string_view{};
+  if (!recorder.has_room(raw_head_.size() + held.size())) return wait_for_ring();
   const kernel::Flow& flow = session_->flow();
   const bool allowed = decision_.verdict == policy::Verdict::allow && decision_.upstream != nullptr;
   const std::uint8_t tls = allowed ? static_cast<std::uint8_t>(decision_.upstream->tls) : Recorder::untouched;
@@ -155,7 +183,9 @@ Exchange::Progress Exchange::open() {
   ring_since_ = 0;
   opened_ = true;
   session_->count_call();
-  if (!recorder.payload(id_, record::Direction::request, record::PayloadKind::head, raw_head_)) {
+  end_.request_body_size = held.size();
+  if (!recorder.payload(id_, record::Direction::request, record::PayloadKind::head, raw_head_) ||
+      !recorder.payload(id_, record::Direction::request, record::PayloadKind::body, held)) {
     refusal_ = Failure{503, "recording_unavailable", "the call could not be recorded"};
   }
   if (refusal_) {
@@ -223,6 +253,9 @@ Exchange::Limit Exchange::limit() const {
   switch (phase_) {
     case Phase::connecting:
       return {Due::connector, connector_.deadline()};
+    case Phase::holding:
+      // From its beginning: a body that trickles does not hold memory for ever.
+      return {Due::held, end_.opened_at + settings.body_timeout};
     case Phase::flushing:
       return {Due::caller_reads, flushed_ + settings.stream_timeout};
     case Phase::upgraded:
@@ -253,6 +286,10 @@ void Exchange::expire() {
       fail({503, "recording_unavailable",
             "the call cannot be recorded at present, so it is not made; try again later"},
            phase_ == Phase::relaying ? record::Outcome::failed : record::Outcome::refused);
+      break;
+    case Due::held:
+      (void)refuse_held(
+          {408, "body_timeout", "the request's body, which a policy asks for, did not arrive in time"});
       break;
     case Due::connector:
       connector_.expire();
@@ -299,13 +336,16 @@ void Exchange::clear() {
   }
   if (expected_) responses_ = http1::ResponseReader(context_.settings.response);
   request_out_.clear();
+  limits_.clear();
+  forget_held();
   ring_since_ = 0;
   answer_bytes_ = 0;
   interim_answers_ = 0;
   payload_limit_ = 0;
   phase_ = Phase::none;
   result_ = Progress::close;
-  keep_alive_ = request_known_ = request_done_ = request_sent_ = request_stopped_ = body_seen_ = false;
+  awaits_go_ = keep_alive_ = request_known_ = request_done_ = request_sent_ = request_stopped_ = body_seen_ =
+      false;
   response_begun_ = response_chunked_ = response_keep_ = upgrading_ = announced_close_ = expected_ = opened_ =
       false;
 }

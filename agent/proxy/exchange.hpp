@@ -13,6 +13,7 @@
 
 #include "base/ids.hpp"
 #include "protocol/http1/reader.hpp"
+#include "proxy/call_limits.hpp"
 #include "proxy/call_stages.hpp"
 #include "proxy/connector.hpp"
 #include "proxy/content.hpp"
@@ -66,8 +67,12 @@ class Exchange {
   void clear();
 
  private:
+  // Receives of one step: fairness between the connections of a thread.
+  static constexpr int receives_per_step = 8;
+
   enum class Phase : std::uint8_t {
     none,
+    holding,     // waits for its body, which the decision needs
     opening,     // waits for space to record the call
     connecting,  // has no connection to the target yet
     proved,      // has one that is not recorded yet
@@ -80,6 +85,7 @@ class Exchange {
   enum class Due : std::uint8_t {
     never,
     ring,
+    held,
     connector,
     caller_reads,
     caller_sends,
@@ -98,10 +104,21 @@ class Exchange {
   [[nodiscard]] Progress connect();
   [[nodiscard]] Progress record_upstream();
   void decide(const http1::RequestHead& head);
+  void judge(policy::Decision decision);
   void limit_payloads();
   void start_connecting(bool pooled);
   [[nodiscard]] Progress wait_for_ring();
   [[nodiscard]] Limit limit() const;
+
+  // exchange_hold.cpp: a body that is waited for
+  [[nodiscard]] Progress hold();
+  [[nodiscard]] Progress decide_held(policy::Body::State state);
+  [[nodiscard]] Progress refuse_held(Failure failure);
+  [[nodiscard]] policy::Decision ask(const policy::Body& body) const;
+  // The next piece of what was held.
+  void take_held(Content& content);
+  [[nodiscard]] bool holds() const { return held_sent_ < held_.size(); }
+  void forget_held();
 
   // exchange_relay.cpp: both directions
   [[nodiscard]] Progress relay();
@@ -149,6 +166,9 @@ class Exchange {
   std::optional<Failure> refusal_;  // known before the target is involved
   record::Outcome refusal_outcome_ = record::Outcome::refused;
   std::uint64_t payload_limit_ = 0;
+  CallLimits limits_;
+  std::string held_;           // of the request's body, before the decision
+  std::size_t held_sent_ = 0;  // bytes of it
   std::unique_ptr<UpstreamConnection> upstream_;
   std::optional<Tunnel> tunnel_;  // of an upgraded connection
   std::string offer_;             // protocols that the caller offers to change to
@@ -166,6 +186,8 @@ class Exchange {
   Phase phase_ = Phase::none;
   Progress result_ = Progress::close;  // once ended
   http1::Framing request_framing_ = http1::Framing::none;
+  bool held_whole_ = false;       // held_ is all of the body
+  bool awaits_go_ = false;        // the caller waits for 100 (Continue) before it sends the body
   bool keep_alive_ = false;       // as the caller asked, and as far as we can
   bool request_known_ = false;    // the request was understood, so its connection can be kept
   bool request_done_ = false;     // all of it has been received

@@ -31,11 +31,14 @@ void Exchange::answer(const Failure& failure, record::Outcome outcome) {
   connector_.cancel();
   upstream_ = nullptr;
   ring_since_ = 0;
+  if (!request_sent_) limits_.give_back(context_.clock.now());
+  request_done_ = request_done_ || held_whole_;
   const bool close = !request_known_ || !request_done_ || !keep_alive_ || context_.draining;
   ProblemAnswer problem;
   problem.status = failure.status;
   problem.code = failure.code;
   problem.detail = failure.detail;
+  problem.retry_after = failure.retry_after;
   if (outcome == record::Outcome::denied) {
     problem.title = "Denied by policy";
     problem.policy = decision_.policy;
@@ -99,6 +102,7 @@ void Exchange::upstream_failed(const Failure& failure) {
 
 void Exchange::abort(record::Outcome outcome, std::string_view code, std::string_view detail) {
   ending_ = {outcome, std::string(code), std::string(detail)};
+  if (!request_sent_) limits_.give_back(context_.clock.now());
   connector_.cancel();
   // Without space even for this the flow's own end, which waits for space, tells what became of the call.
   (void)close_record(outcome, code, detail);

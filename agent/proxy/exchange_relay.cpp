@@ -9,8 +9,6 @@
 namespace callgate::proxy {
 namespace {
 
-// Receives of one step: fairness between the connections of a thread.
-constexpr int receives_per_step = 8;
 // Interim answers (1xx) of one call: more than any use of them takes.
 constexpr int most_interim_answers = 32;
 
@@ -38,7 +36,7 @@ bool Exchange::pump_request() {
     if (target.bytes_written() != before) request_moved_ = context_.clock.now();
   }
   while (!request_stopped_ && !target.blocked() && !(request_done_ && request_sent_)) {
-    if (!context_.recorder.has_room(session_->input().bytes().size())) {
+    if (!context_.recorder.has_room(std::max(session_->input().bytes().size(), held_.size() - held_sent_))) {
       (void)wait_for_ring();
       return true;
     }
@@ -48,6 +46,7 @@ bool Exchange::pump_request() {
     send_request(content.view());
     session_->input().keep();
     if (request_stopped_ || target.blocked() || request_done_) break;
+    if (holds()) continue;
     if (!session_->client().readable() || budget_ == 0) break;
     if (!receive_request()) return false;
     if (ring_since_ != 0 || (session_->input().empty() && !session_->client().readable())) break;
@@ -78,7 +77,8 @@ bool Exchange::receive_request() {
 
 bool Exchange::read_request(Content& content) {
   Input& input = session_->input();
-  while (!request_done_) {
+  if (holds()) take_held(content);
+  while (!request_done_ && !holds()) {
     const http1::Step step = requests_.step(input.bytes());
     if (step.event == http1::Event::need_more) break;
     if (step.event == http1::Event::invalid) {
@@ -100,6 +100,10 @@ bool Exchange::read_request(Content& content) {
   if (request_done_ && recorded && !requests_.trailers().empty()) {
     recorded = context_.recorder.payload(id_, record::Direction::request, record::PayloadKind::trailers,
                                          format_trailers(requests_.trailers()));
+  }
+  if (auto failure = limits_.take(bytes.size(), context_.clock.now())) {
+    fail(*failure, record::Outcome::denied);
+    return false;
   }
   if (recorded) return true;
   fail({503, "recording_unavailable", "the request's body could not be recorded"}, record::Outcome::failed);
@@ -234,6 +238,10 @@ bool Exchange::begin_response() {
 bool Exchange::send_response(std::string_view content, bool complete) {
   Recorder& recorder = context_.recorder;
   std::string& text = context_.text;
+  if (auto failure = limits_.take(content.size(), context_.clock.now())) {
+    fail(*failure, record::Outcome::denied);
+    return false;
+  }
   end_.response_body_size += content.size();
   bool recorded = recorder.payload(id_, record::Direction::response, record::PayloadKind::head, text) &&
                   recorder.payload(id_, record::Direction::response, record::PayloadKind::body, content);

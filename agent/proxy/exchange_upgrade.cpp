@@ -52,8 +52,7 @@ bool Exchange::policy_changed() {
   if (phase_ != Phase::upgraded) return false;
   session_->refresh();
   if (session_->selection().mode() != policy::Mode::enforce) return false;
-  const policy::Decision now = DecisionStage::run(*session_->policy()->engine, session_->selection(), name_,
-                                                  method_, session_->flow().destination.port);
+  const policy::Decision now = ask({});
   if (now.verdict == policy::Verdict::allow && now.upstream != nullptr) return false;
   upstream_->stream->reset_on_close();
   abort(record::Outcome::interrupted, "policy_changed",

@@ -174,9 +174,11 @@ void HttpTap::open_http(std::string_view raw) {
   if (const auto failure = NameStage::run(head, session_.flow(), name_)) {
     open(would_refuse(failure->code, session_.selection()), name_.function, name_.host);
   } else {
-    decision = DecisionStage::run(*session_.policy()->engine, session_.selection(), name_, head.method,
-                                  session_.flow().destination.port);
-    const auto carriage = CarriageStage::run(head);
+    // An observed call waits for nothing, nor for what a condition would look for in its body.
+    const bool has_body = head.framing != http1::Framing::none;
+    decision = DecisionStage::run(session_, name_, head,
+                                  {has_body ? policy::Body::State::pending : policy::Body::State::none, {}});
+    const auto carriage = CarriageStage::run(head.method);
     if (carriage && decision.verdict == policy::Verdict::allow) {
       decision.verdict = policy::Verdict::deny;
       decision.reason = carriage->code;
@@ -216,8 +218,7 @@ bool HttpTap::awaits_name() {
 void HttpTap::open_tls(const tls::ClientHello& hello) {
   const kernel::Flow& flow = session_.flow();
   const std::string host = hello.server_name.empty() ? ip_to_string(flow.destination) : hello.server_name;
-  const policy::Decision decision = session_.policy()->engine->decide(
-      session_.selection(), {host, flow.destination.port, "tls", "connect", {}});
+  const policy::Decision decision = ConnectionStage::run(session_, "tls", host);
   open(decision, "tls:connect " + host, host);
   encrypted_ = true;
   if (calls_.back().opened && !record_offer(context_.recorder, calls_.back().id, hello)) gap_ = true;
@@ -229,7 +230,7 @@ void HttpTap::open_opaque() {
     open_tls(*hello_.hello);
     return;
   }
-  OpaqueTarget target = find_opaque_target(*session_.policy()->engine, session_.selection(), session_.flow());
+  OpaqueTarget target = find_opaque_target(session_);
   if (!target.named && target.decision.verdict == policy::Verdict::deny) {
     target.decision = would_refuse("protocol_not_http1", session_.selection());
   } else if (target.refusal) {

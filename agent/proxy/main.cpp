@@ -19,6 +19,7 @@
 #include <openssl/ssl.h>
 
 #include "base/log.hpp"
+#include "policy/condition.hpp"
 #include "proxy/flow_source.hpp"
 #include "proxy/sandbox.hpp"
 #include "proxy/worker.hpp"
@@ -67,6 +68,7 @@ Result<void> warm_up() {
                                                                   SSL_CTX_free);
   if (context == nullptr) return make_error("tls_failed", "OpenSSL has no TLS client");
   ::tzset();
+  policy::load_for_conditions();
   return {};
 }
 

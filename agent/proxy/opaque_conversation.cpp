@@ -9,7 +9,7 @@ OpaqueConversation::OpaqueConversation(Session& session, bool caller_ended)
       context_(session.context()),
       call_(session),
       policy_(session.policy()),
-      target_(find_opaque_target(*policy_->engine, session.selection(), session.flow())),
+      target_(find_opaque_target(session)),
       caller_ended_(caller_ended) {}
 
 void OpaqueConversation::step() {
@@ -145,14 +145,12 @@ void OpaqueConversation::policy_changed() {
   if (call_.ending()) return;
   session_.refresh();
   if (session_.selection().mode() != policy::Mode::enforce) return;
-  const auto policy = session_.policy();
   if (phase_ == Phase::opening) {
-    policy_ = policy;
-    target_ = find_opaque_target(*policy->engine, session_.selection(), session_.flow());
+    policy_ = session_.policy();
+    target_ = find_opaque_target(session_);
     return;
   }
-  const OpaqueTarget now =
-      judge_opaque_target(*policy->engine, session_.selection(), session_.flow(), target_.host);
+  const OpaqueTarget now = judge_opaque_target(session_, target_.host);
   if (now.allowed() && same_demands(*now.decision.upstream, *target_.decision.upstream)) return;
   end({record::Outcome::interrupted, "policy_changed",
        now.allowed() ? std::string("the policies changed: they demand another proof of the target")

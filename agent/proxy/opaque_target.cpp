@@ -10,17 +10,17 @@
 namespace callgate::proxy {
 namespace {
 
-std::vector<std::string> candidates(const policy::Engine& engine, const kernel::Flow& flow) {
+std::vector<std::string> candidates(const Session& session) {
+  const kernel::Flow& flow = session.flow();
   std::vector<std::string> hosts{ip_to_string(flow.destination)};
-  for (const std::string_view name : engine.names_of(flow.destination))
+  for (const std::string_view name : session.policy()->engine->names_of(flow.destination))
     hosts.emplace_back(name);
   return hosts;
 }
 
-OpaqueTarget judge(const policy::Engine& engine, const policy::Selection& selection, const kernel::Flow& flow,
-                   std::string host) {
+OpaqueTarget judge(const Session& session, std::string host) {
   OpaqueTarget target;
-  target.decision = engine.decide(selection, {host, flow.destination.port, "tcp", "connect", {}});
+  target.decision = ConnectionStage::run(session, "tcp", host);
   target.host = std::move(host);
   target.named = !target.decision.rule.empty();
   return target;
@@ -28,22 +28,21 @@ OpaqueTarget judge(const policy::Engine& engine, const policy::Selection& select
 
 }  // namespace
 
-OpaqueTarget judge_opaque_target(const policy::Engine& engine, const policy::Selection& selection,
-                                 const kernel::Flow& flow, const std::string& host) {
-  for (std::string& other : candidates(engine, flow)) {
-    OpaqueTarget target = judge(engine, selection, flow, std::move(other));
+OpaqueTarget judge_opaque_target(const Session& session, const std::string& host) {
+  for (std::string& other : candidates(session)) {
+    OpaqueTarget target = judge(session, std::move(other));
     if (target.named && target.decision.verdict == policy::Verdict::deny) return target;
   }
-  return judge(engine, selection, flow, host);
+  return judge(session, host);
 }
 
-OpaqueTarget find_opaque_target(const policy::Engine& engine, const policy::Selection& selection,
-                                const kernel::Flow& flow) {
+OpaqueTarget find_opaque_target(const Session& session) {
+  const kernel::Flow& flow = session.flow();
   std::optional<OpaqueTarget> allowed;
   std::optional<OpaqueTarget> denied;
   std::string other;
-  for (std::string& host : candidates(engine, flow)) {
-    OpaqueTarget target = judge(engine, selection, flow, std::move(host));
+  for (std::string& host : candidates(session)) {
+    OpaqueTarget target = judge(session, std::move(host));
     if (target.decision.verdict == policy::Verdict::deny) {
       if (target.named) return target;
       if (!denied) denied = std::move(target);
@@ -67,10 +66,11 @@ OpaqueTarget find_opaque_target(const policy::Engine& engine, const policy::Sele
   return std::move(*allowed);
 }
 
-bool is_opaque(const policy::Engine& engine, const policy::Selection& selection, const kernel::Flow& flow) {
-  const auto hosts = candidates(engine, flow);
+bool is_opaque(const Session& session) {
+  const auto hosts = candidates(session);
+  const Address& address = session.flow().destination;
   return std::any_of(hosts.begin(), hosts.end(), [&](const std::string& host) {
-    return engine.is_opaque(selection, host, flow.destination.port);
+    return session.policy()->engine->is_opaque(session.selection(), host, address.port, &address);
   });
 }
 

@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 
-#include "kernel/flow.hpp"
 #include "policy/engine.hpp"
 #include "proxy/failure.hpp"
+#include "proxy/session.hpp"
 
 namespace callgate::proxy {
 
@@ -23,18 +23,14 @@ struct OpaqueTarget {
 // A connection may be for its IP address, and for every name that callgated resolved to it: denied if a rule
 // denies it under any of them, allowed if one of them is, refused (ambiguous_target) if several are, since
 // each would have to prove another name.
-[[nodiscard]] OpaqueTarget find_opaque_target(const policy::Engine& engine,
-                                              const policy::Selection& selection, const kernel::Flow& flow);
+[[nodiscard]] OpaqueTarget find_opaque_target(const Session& session);
 
 // What the policies of now say of a connection that `host` has proved to be for, and that is under way:
 // whether the name still stands for the address, or another one does too, is no question any more. Denied if
 // a rule denies it under any of its names.
-[[nodiscard]] OpaqueTarget judge_opaque_target(const policy::Engine& engine,
-                                               const policy::Selection& selection, const kernel::Flow& flow,
-                                               const std::string& host);
+[[nodiscard]] OpaqueTarget judge_opaque_target(const Session& session, const std::string& host);
 
 // True if the policies say that nobody is to read what this connection carries.
-[[nodiscard]] bool is_opaque(const policy::Engine& engine, const policy::Selection& selection,
-                             const kernel::Flow& flow);
+[[nodiscard]] bool is_opaque(const Session& session);
 
 }  // namespace callgate::proxy

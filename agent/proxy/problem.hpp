@@ -2,6 +2,7 @@
 // ask.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,7 @@ struct ProblemAnswer {
   std::string_view policy;  // these three only where a decision is behind it
   std::string_view rule;
   std::string_view reason;
+  std::uint64_t retry_after = 0;  // seconds; 0: not said
   Id session;
   Id call;  // zero where it did not come to a call
 };

@@ -67,6 +67,7 @@ class Session final : private StreamUser {
   [[nodiscard]] StreamUser& stream_user() { return *this; }
   [[nodiscard]] const std::shared_ptr<const PolicyInForce>& policy() const { return policy_; }
   [[nodiscard]] const policy::Selection& selection() const { return selection_; }
+  [[nodiscard]] policy::Caller caller() const;
   [[nodiscard]] Nanoseconds accepted_at() const { return accepted_at_; }
   // Turns to the policies and identities of now; true if the mode is another than before.
   bool refresh();
@@ -103,7 +104,6 @@ class Session final : private StreamUser {
   enum class Phase : std::uint8_t { process, opening, talking, closing, finished };
 
   void on_stream_ready() override { step(); }
-  [[nodiscard]] policy::Caller caller() const;
   void learn_process();
   // After a conversation's turn, in which it may have handed over.
   void after_conversation();

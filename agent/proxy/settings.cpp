@@ -44,6 +44,7 @@ Result<Settings> make_settings(const v1::ProxyLimits& limits) {
     return bad("head_bytes", limits.head_bytes());
   if (limits.field_count() == 0 || limits.field_count() > 65535)
     return bad("field_count", limits.field_count());
+  if (limits.decision_body_bytes() == 0) return bad("decision_body_bytes", 0);
   if (limits.connections() == 0) return bad("connections", 0);
   if (limits.connections_per_workload() == 0) return bad("connections_per_workload", 0);
 
@@ -52,6 +53,7 @@ Result<Settings> make_settings(const v1::ProxyLimits& limits) {
   settings.request.body_bytes = limits.request_body_bytes();
   settings.response = settings.request;
   settings.response.body_bytes = limits.response_body_bytes();
+  settings.decision_body_bytes = limits.decision_body_bytes();
   settings.payload_bytes = limits.payload_bytes();
   settings.connections = limits.connections();
   settings.connections_per_workload = limits.connections_per_workload();

@@ -24,6 +24,7 @@ struct Settings {
   http1::Limits request;
   http1::Limits response;
   std::uint64_t payload_bytes = 0;
+  std::size_t decision_body_bytes = 0;
   std::uint32_t connections = 0;
   std::uint32_t connections_per_workload = 0;
   std::uint32_t pool_idle = 0;

@@ -10,12 +10,13 @@ constexpr std::size_t shelf_size = 64;
 
 }  // namespace
 
-ThreadContext::ThreadContext(Settings limits, Poller& thread_poller, record::RingWriter ring,
-                             IdSource id_source, SocketStock::Ask ask_sockets,
+ThreadContext::ThreadContext(Settings given, Poller& thread_poller, record::RingWriter ring,
+                             limit::LimitTable limit_table, IdSource id_source, SocketStock::Ask ask_sockets,
                              ProcessDirectory::Ask ask_process)
-    : settings(limits),
+    : settings(given),
       poller(thread_poller),
       recorder(std::move(ring), clock),
+      limits(std::move(limit_table)),
       ids(id_source),
       stock(std::move(ask_sockets)),
       processes(std::move(ask_process)),

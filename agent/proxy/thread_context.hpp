@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "limit/limit_table.hpp"
 #include "policy/engine.hpp"
 #include "proxy/clock.hpp"
 #include "proxy/poller.hpp"
@@ -41,8 +42,9 @@ struct PolicyInForce {
 
 class ThreadContext {
  public:
-  ThreadContext(Settings limits, Poller& thread_poller, record::RingWriter ring, IdSource id_source,
-                SocketStock::Ask ask_sockets, ProcessDirectory::Ask ask_process);
+  ThreadContext(Settings limits, Poller& thread_poller, record::RingWriter ring,
+                limit::LimitTable limit_table, IdSource id_source, SocketStock::Ask ask_sockets,
+                ProcessDirectory::Ask ask_process);
   ~ThreadContext();
   ThreadContext(const ThreadContext&) = delete;
   ThreadContext& operator=(const ThreadContext&) = delete;
@@ -55,6 +57,7 @@ class ThreadContext {
   Clock clock;
   Poller& poller;
   Recorder recorder;
+  limit::LimitTable limits;  // shared with all threads
   IdSource ids;
   Counters counters;
   Workloads workloads;

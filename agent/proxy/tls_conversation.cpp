@@ -54,8 +54,8 @@ void TlsConversation::step() {
   }
 }
 
-policy::Decision TlsConversation::ask(const policy::Engine& engine) const {
-  return engine.decide(session_.selection(), {host_, session_.flow().destination.port, "tls", "connect", {}});
+policy::Decision TlsConversation::ask() const {
+  return ConnectionStage::run(session_, "tls", host_);
 }
 
 void TlsConversation::decide() {
@@ -63,7 +63,7 @@ void TlsConversation::decide() {
   session_.refresh();
   policy_ = session_.policy();
   host_ = hello_.server_name.empty() ? ip_to_string(session_.flow().destination) : hello_.server_name;
-  decision_ = ask(*policy_->engine);
+  decision_ = ask();
   phase_ = Phase::opening;
   open();
 }
@@ -283,10 +283,9 @@ void TlsConversation::policy_changed() {
   if (call_.ending() || phase_ == Phase::hello) return;
   session_.refresh();
   if (session_.selection().mode() != policy::Mode::enforce) return;
-  const auto policy = session_.policy();
-  const policy::Decision now = ask(*policy->engine);
+  const policy::Decision now = ask();
   if (phase_ == Phase::opening) {
-    policy_ = policy;
+    policy_ = session_.policy();
     decision_ = now;
     return;
   }

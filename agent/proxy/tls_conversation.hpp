@@ -66,7 +66,7 @@ class TlsConversation final : public Conversation {
   void record_version();
   void relay();
 
-  [[nodiscard]] policy::Decision ask(const policy::Engine& engine) const;
+  [[nodiscard]] policy::Decision ask() const;
   [[nodiscard]] std::string denial(const policy::Decision& decision) const;
   [[nodiscard]] UpstreamFacts upstream_facts() const;
   [[nodiscard]] std::uint16_t lowest_version() const;

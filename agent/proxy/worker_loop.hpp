@@ -45,7 +45,7 @@ class Worker::Loop {
   // False: there is nothing more to expect from the channel.
   bool read_channel();
   void handle(Channel::Incoming& incoming);
-  void start(const v1::Start& message, Fd ring_file);
+  void start(const v1::Start& message, Fd ring_file, const Fd& limits_file);
   void replace_policy(std::uint64_t version, int memory);
   void replace_identities(std::uint64_t version, int memory);
   void snapshot_in_force();

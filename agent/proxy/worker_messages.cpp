@@ -51,7 +51,7 @@ void Worker::Loop::handle(Channel::Incoming& incoming) {
   }
   switch (message.message_case()) {
     case v1::ToProxy::kStart:
-      start(message.start(), std::move(incoming.descriptors[0]));
+      start(message.start(), std::move(incoming.descriptors[0]), incoming.descriptors[1]);
       break;
     case v1::ToProxy::kAddGate:
       if (!draining_) gates_->add(message.add_gate().gate(), std::move(incoming.descriptors[0]));
@@ -86,19 +86,21 @@ void Worker::Loop::handle(Channel::Incoming& incoming) {
   }
 }
 
-void Worker::Loop::start(const v1::Start& message, Fd ring_file) {
+void Worker::Loop::start(const v1::Start& message, Fd ring_file, const Fd& limits_file) {
   auto settings = make_settings(message.limits());
   auto ring =
       settings ? record::RingWriter::map(ring_file.get()) : Result<record::RingWriter>(settings.error());
-  if (!ring) {
-    log_error("start_failed", {{"code", ring.error().code}, {"detail", ring.error().message}});
+  auto limits = limit::LimitTable::map(limits_file.get());
+  if (!ring || !limits) {
+    const Error& error = ring ? limits.error() : ring.error();
+    log_error("start_failed", {{"code", error.code}, {"detail", error.message}});
     sound_ = false;
     stopped_ = true;
     return;
   }
   ring_file_ = std::move(ring_file);
   context_ = std::make_unique<ThreadContext>(
-      *settings, poller_, std::move(*ring), IdSource(message.generation(), message.thread()),
+      *settings, poller_, std::move(*ring), std::move(*limits), IdSource(message.generation(), message.thread()),
       [this](std::uint64_t cookie, bool v6, std::uint32_t count) { ask_sockets(cookie, v6, count); },
       [this](std::uint64_t request, const ProcessDirectory::Process& process) {
         ask_process(request, process);

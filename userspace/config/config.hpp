@@ -79,6 +79,7 @@ struct Limits {
   std::uint32_t fields = 128;
   std::uint64_t request_body = 64ULL << 20U;
   std::uint64_t response_body = 1ULL << 30U;
+  std::uint64_t decision_body = 1ULL << 20U;  // of a request, held while a condition needs it
   std::uint32_t connections = 4096;
   std::uint32_t connections_per_workload = 1024;
   std::uint32_t pool_idle = 32;  // upstream connections kept for reuse, a workload and target

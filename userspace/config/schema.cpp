@@ -285,6 +285,7 @@ Section limits_section(Config& config, Places& places) {
            {"fields", number(limits.fields, 8, 4096)},
            {"request_body", size(limits.request_body, 0, 1024_GiB)},
            {"response_body", size(limits.response_body, 0, 1024_GiB)},
+           {"decision_body", size(limits.decision_body, 1_KiB, 64_MiB)},
            {"connections", number(limits.connections, 1, 1U << 20U)},
            {"connections_per_workload",
             noting(places.connections_per_workload, number(limits.connections_per_workload, 1, 1U << 20U))},

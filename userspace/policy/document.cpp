@@ -6,8 +6,10 @@
 
 #include <fmt/format.h>
 
+#include "policy/advice.hpp"
 #include "policy/fields.hpp"
 #include "policy/function_pattern.hpp"
+#include "policy/spec_reader.hpp"
 #include "policy/text_pattern.hpp"
 #include "policy/validate.hpp"
 #include "policy/yaml_tree.hpp"
@@ -17,98 +19,19 @@ namespace {
 
 constexpr std::size_t largest_text = 1U << 20U;
 
-CallerPattern read_caller(const YamlNode& node, Findings& findings) {
-  Fields fields(node, "the caller", {"workload", "process"},
-                {"serviceAccount", "namespace", "subject", "identity", "groups"}, findings);
-  return {fields.text("workload", false), fields.text("process", false)};
-}
-
-Upstream read_upstream(const YamlNode& node, Findings& findings) {
-  Fields fields(node, "`upstream`", {"port", "tls", "trust", "identity", "min_version"}, {"credential"},
-                findings);
-  Upstream upstream;
-  upstream.port = fields.port("port").value_or(0);
-  upstream.tls = fields
-                     .word<TlsRequirement>("tls", false,
-                                           {{"verified", TlsRequirement::verified},
-                                            {"mutual", TlsRequirement::mutual},
-                                            {"unverified", TlsRequirement::unverified},
-                                            {"plaintext", TlsRequirement::plaintext}})
-                     .value_or(TlsRequirement::verified);
-  upstream.identity = fields.text("identity", false).value_or("");
-  const YamlNode* identity = fields.get("identity", false);
-  if (identity != nullptr && identity->kind == YamlNode::Kind::scalar && upstream.identity.empty()) {
-    findings.add(*identity, "`identity` is empty", "write `spiffe://trust-domain/path`, or remove it");
-  }
-  const auto trust =
-      fields.word<Trust>("trust", false, {{"system", Trust::system}, {"bundle", Trust::bundle}});
-  upstream.trust = trust.value_or(upstream.identity.empty() ? Trust::system : Trust::bundle);
-  upstream.allow_tls12 =
-      fields.word<bool>("min_version", false, {{"1.2", true}, {"1.3", false}}).value_or(false);
-  // What has no meaning beside the chosen `tls` is refused even where it says the default.
-  const bool plaintext = upstream.tls == TlsRequirement::plaintext;
-  if (plaintext || upstream.tls == TlsRequirement::unverified) {
-    for (const char* name : {"trust", "identity", "min_version"}) {
-      const bool fits_unverified = std::string_view(name) == "min_version";
-      const YamlNode* field = fields.get(name, false);
-      if (field == nullptr || (!plaintext && fits_unverified)) continue;
-      findings.add(
-          *field,
-          fmt::format("`{}` has no meaning with `tls: {}`", name, plaintext ? "plaintext" : "unverified"),
-          fmt::format("remove `{}`, or write `tls: verified`", name));
-    }
-  }
-  return upstream;
-}
-
-Target read_target(const YamlNode& node, Findings& findings) {
-  Fields fields(node, "the target", {"host", "port", "protocol", "upstream"},
-                {"cidr", "identity", "credential"}, findings);
-  Target target;
-  target.host = fields.text("host", true).value_or("");
-  target.port = fields.port("port");
-  target.protocol =
-      fields.word<Protocol>("protocol", false, {{"detect", Protocol::detect}, {"opaque", Protocol::opaque}})
-          .value_or(Protocol::detect);
-  if (const YamlNode* upstream = fields.get("upstream", false))
-    target.upstream = read_upstream(*upstream, findings);
-  return target;
-}
-
-Rule read_rule(const YamlNode& node, Findings& findings) {
-  Fields fields(node, "the rule", {"name", "functions", "action", "reason"},
-                {"when", "approval", "mask", "credential", "limit", "record"}, findings);
-  Rule rule;
-  rule.name = fields.text("name", true).value_or("");
-  for (const auto& function : fields.list("functions")) {
-    if (auto text = read_text(function, "the function", findings)) rule.functions.push_back(std::move(*text));
-  }
-  rule.action =
-      fields.word<Action>("action", true, {{"allow", Action::allow}, {"deny", Action::deny}}, {"approve"})
-          .value_or(Action::deny);
-  rule.reason = fields.text("reason", false).value_or("");
-  return rule;
-}
-
-RecordRequirement read_record(const YamlNode& node, Findings& findings) {
-  Fields fields(node, "`record`", {"payloads", "limit", "durability"}, {"retain"}, findings);
-  RecordRequirement record;
-  record.payloads = fields.word<bool>("payloads", false, {{"full", true}, {"none", false}}).value_or(true);
-  record.payload_limit = fields.size("limit").value_or(record.payload_limit);
-  if (const YamlNode* limit = fields.get("limit", false); limit != nullptr && !record.payloads) {
-    findings.add(*limit, "`limit` has no meaning with `payloads: none`", "remove one of them");
-  }
-  static_cast<void>(fields.word<bool>("durability", false, {{"written", true}}, {"synced", "async"}));
-  return record;
-}
-
 void read_metadata(const YamlNode& node, CallPolicy& policy, Findings& findings) {
-  Fields fields(node, "`metadata`", {"name", "namespace"}, {"labels", "annotations"}, findings);
+  Fields fields(node, "`metadata`", {"name", "namespace", "labels", "annotations"}, {}, findings);
   policy.name = fields.text("name", true).value_or("");
   policy.namespace_name = fields.text("namespace", false).value_or("");
   const YamlNode* given = fields.get("namespace", false);
   if (given != nullptr && given->kind == YamlNode::Kind::scalar && policy.namespace_name.empty()) {
     findings.add(*given, "`namespace` is empty", "write a name, or remove it");
+  }
+  // What tools and people keep there says nothing to callgate.
+  for (const char* name : {"labels", "annotations"}) {
+    const YamlNode* map = fields.get(name, false);
+    if (map != nullptr && map->kind != YamlNode::Kind::map)
+      findings.add(*map, fmt::format("`{}` must be a map", name), "");
   }
 }
 
@@ -152,25 +75,47 @@ const YamlNode& locate(const YamlNode& root, const FieldPath& path) {
   return *at;
 }
 
+// Where in the file a place within a text of several words lies.
+Place place_in_text(const YamlNode& node, Place within) {
+  // A folded or literal text begins in the line after its indicator, and is indented by what nobody tells.
+  if (node.block) return {node.line + within.line, 1};
+  if (within.line > 1) return {node.line, node.column};
+  return {node.line, node.column + within.column - (node.quoted ? 0 : 1)};
+}
+
 CallPolicy read_policy(const YamlNode& root, Findings& findings) {
   CallPolicy policy;
   if (root.kind == YamlNode::Kind::null) {
     findings.add(root, "the document is empty", "remove it, or write a CallPolicy");
     return policy;
   }
-  const auto before = findings.size();
+  const auto before = findings.errors();
   Fields fields(root, "the document", {"apiVersion", "kind", "metadata", "spec"}, {}, findings);
   static_cast<void>(fields.word<bool>("apiVersion", true, {{"callgate.dev/v1", true}}));
-  static_cast<void>(fields.word<bool>("kind", true, {{"CallPolicy", true}}, {"ClusterCallPolicy"}));
+  policy.kind =
+      fields
+          .word<Kind>("kind", true, {{"CallPolicy", Kind::namespaced}, {"ClusterCallPolicy", Kind::cluster}})
+          .value_or(Kind::namespaced);
   if (const YamlNode* metadata = fields.get("metadata", true)) read_metadata(*metadata, policy, findings);
   if (const YamlNode* spec = fields.get("spec", true)) read_spec(*spec, policy, findings);
-  if (findings.size() != before) return policy;
-  for (const auto& fault : validate(policy))
-    findings.add(locate(root, fault.path), fault.message, fault.hint);
+  if (findings.errors() != before) return policy;
+  for (const auto& fault : validate(policy)) {
+    const YamlNode& node = locate(root, fault.path);
+    const auto place = fault.place ? place_in_text(node, *fault.place) : Place{node.line, node.column};
+    findings.add(place.line, place.column, fault.message, fault.hint);
+  }
+  if (findings.errors() != before) return policy;
+  for (const auto& fault : advise(policy))
+    findings.warn(locate(root, fault.path), fault.message, fault.hint);
   return policy;
 }
 
 }  // namespace
+
+bool has_error(const std::vector<Finding>& findings) {
+  return std::any_of(findings.begin(), findings.end(),
+                     [](const Finding& finding) { return finding.severity == Finding::Severity::error; });
+}
 
 std::string qualified_name(const CallPolicy& policy) {
   return policy.namespace_name.empty() ? policy.name : policy.namespace_name + "/" + policy.name;
@@ -191,8 +136,8 @@ std::vector<std::string> hosts_to_resolve(const std::vector<CallPolicy>& policie
   return {hosts.begin(), hosts.end()};
 }
 
-ParsedFile parse_policies(std::string_view text, std::string_view file) {
-  Findings findings(file);
+ParsedFile parse_policies(std::string_view text, std::string_view file, Unhonoured unhonoured) {
+  Findings findings(file, unhonoured);
   const YamlText yaml = read_yaml(text, largest_text);
   for (const auto& fault : yaml.faults)
     findings.add(fault.line, fault.column, fault.message, fault.hint);
@@ -203,7 +148,7 @@ ParsedFile parse_policies(std::string_view text, std::string_view file) {
     findings.add(1, 1, "the file holds no policy",
                  "write a document that begins with `apiVersion: callgate.dev/v1`");
   }
-  if (findings.size() == 0) {
+  if (findings.errors() == 0) {
     if (const auto twice = find_collision(parsed.policies)) {
       const auto& second = parsed.policies[twice->second];
       findings.add(locate(yaml.documents[twice->second], {"metadata", "name"}),
@@ -211,7 +156,7 @@ ParsedFile parse_policies(std::string_view text, std::string_view file) {
                    "give it another name");
     }
   }
-  if (findings.size() != 0) parsed.policies.clear();
+  if (findings.errors() != 0) parsed.policies.clear();
   parsed.findings = findings.take();
   return parsed;
 }

@@ -8,17 +8,46 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "policy/address_range.hpp"
+#include "policy/obligation.hpp"
 #include "policy/upstream.hpp"
 
 namespace callgate::policy {
 
 enum class Mode : std::uint8_t { observe, enforce };
-enum class Action : std::uint8_t { allow, deny };
+enum class Kind : std::uint8_t {
+  namespaced,  // CallPolicy: selects callers of its own namespace; without one, those that have none
+  cluster,     // ClusterCallPolicy: selects callers whatever their namespace
+};
+// From the weakest to the strongest, where several rules match.
+enum class Action : std::uint8_t { allow, approve, deny };
 
-// Whose calls: every field that is given must match; an entry gives at least one.
+struct ClaimPattern {
+  std::string name;
+  std::string value;  // glob
+
+  bool operator==(const ClaimPattern&) const = default;
+};
+
+// On whose behalf: every field that is given must match, and at least one is.
+struct SubjectPattern {
+  std::optional<std::string> issuer;  // as the token says it, compared whole
+  std::optional<std::string> name;    // glob over the token's `sub`
+  std::vector<std::string> groups;    // globs; one of them must be among the subject's
+  std::vector<ClaimPattern> claims;   // all of them
+
+  bool operator==(const SubjectPattern&) const = default;
+};
+
+// Whose calls: every field that is given must match; an entry gives at least one. Globs: `*` is any run of
+// characters.
 struct CallerPattern {
-  std::optional<std::string> workload;  // glob over the workload's name: `*` is any run of characters
+  std::optional<std::string> workload;         // glob over the workload's name
+  std::optional<std::string> namespace_name;   // glob over the namespace that the SPIFFE ID says
+  std::optional<std::string> service_account;  // the same of the service account
+  std::optional<std::string> identity;  // glob over the SPIFFE ID; `*` does not cross a slash, `**` does
   std::optional<std::string> process;   // glob over the path of the executable; `*` crosses slashes
+  std::optional<SubjectPattern> subject;
 
   bool operator==(const CallerPattern&) const = default;
 };
@@ -29,11 +58,15 @@ enum class Protocol : std::uint8_t {
            // byte
 };
 
+// Where to: every field that is given must match.
 struct Target {
-  std::string host;  // "api.pay.internal", "*.pay.internal" (one label or more), "*", an IP literal
+  // "api.pay.internal", "*.pay.internal" (one label or more), "*", an IP literal. Empty where only `cidr` or
+  // `identity` is given.
+  std::string host;
   std::optional<std::uint16_t> port;  // absent: any
   Protocol protocol = Protocol::detect;
   Upstream upstream;
+  std::optional<AddressRange> range;  // of the address that was dialled
 
   bool operator==(const Target&) const = default;
 };
@@ -43,6 +76,8 @@ struct Rule {
   std::vector<std::string> functions;  // as written; the forms are those of parse_function
   Action action = Action::deny;
   std::string reason;  // the author's words for the caller; may be empty
+  std::string when;    // a condition in CEL; empty: none
+  Obligations obligations;
 
   bool operator==(const Rule&) const = default;
 };
@@ -50,8 +85,8 @@ struct Rule {
 // One document, patterns kept as written. Engine::compile turns it into matchers.
 struct CallPolicy {
   std::string name;
-  // Qualifies the name only: workloads of a plain host have no namespace. May be empty.
-  std::string namespace_name;
+  std::string namespace_name;  // may be empty; of a cluster-wide policy it is
+  Kind kind = Kind::namespaced;
   Mode mode = Mode::enforce;
   std::vector<CallerPattern> callers;
   std::vector<Target> targets;
@@ -86,14 +121,23 @@ struct Finding {
   std::string hint;     // what to write instead; may be empty
 };
 
+[[nodiscard]] bool has_error(const std::vector<Finding>& findings);
+
 struct ParsedFile {
   std::vector<CallPolicy> policies;  // empty if there is any error
   std::vector<Finding> findings;
 };
 
+// What becomes of a document that asks for what this build cannot do.
+enum class Unhonoured : std::uint8_t {
+  refused,   // an error, as everywhere where policies are to be in force: no obligation is ever ignored
+  accepted,  // for tools that only show and compare policies
+};
+
 // Parses every document of a YAML text of at most 1 MiB. `file` names it in findings. Anything unknown,
-// misspelt, duplicate or not yet supported by this build is an error, and one error rejects the whole text.
-[[nodiscard]] ParsedFile parse_policies(std::string_view text, std::string_view file);
+// misspelt or duplicate is an error, and one error rejects the whole text. Warnings do not.
+[[nodiscard]] ParsedFile parse_policies(std::string_view text, std::string_view file,
+                                        Unhonoured unhonoured = Unhonoured::refused);
 
 // "payments.yaml:12:7: error: unknown field `taget`", the offending line with a caret, and the hint.
 [[nodiscard]] std::string format_finding(const Finding& finding, std::string_view text);

@@ -78,13 +78,29 @@ bool contains(Names names, std::string_view name) {
 
 }  // namespace
 
-void Findings::add(int line, int column, std::string_view message, std::string_view hint) {
+void Findings::keep(Finding finding) {
   if (found_.size() > most_findings) return;
   if (found_.size() == most_findings) {
-    message = "there are more errors than these";
-    hint = "correct the ones above first";
+    finding.message = "there are more findings than these";
+    finding.hint = "correct what is above first";
   }
-  found_.push_back({Finding::Severity::error, file_, line, column, presentable(message), presentable(hint)});
+  finding.file = file_;
+  finding.message = presentable(finding.message);
+  finding.hint = presentable(finding.hint);
+  found_.push_back(std::move(finding));
+}
+
+void Findings::add(int line, int column, std::string_view message, std::string_view hint) {
+  ++errors_;
+  keep({Finding::Severity::error, {}, line, column, std::string(message), std::string(hint)});
+}
+
+void Findings::warn(const YamlNode& at, std::string_view message, std::string_view hint) {
+  keep({Finding::Severity::warning, {}, at.line, at.column, std::string(message), std::string(hint)});
+}
+
+void Findings::add_unhonoured(const YamlNode& at, std::string_view what) {
+  if (unhonoured_ == Unhonoured::refused) add_unsupported(at, what);
 }
 
 void Findings::add_unsupported(const YamlNode& at, std::string_view what) {
@@ -142,30 +158,65 @@ std::optional<std::uint16_t> Fields::port(std::string_view name) {
   return std::nullopt;
 }
 
+bool Fields::split_number(const YamlNode& node, std::uint64_t& number, std::string_view& unit) {
+  const char* end = node.text.data() + node.text.size();
+  const auto parsed = std::from_chars(node.text.data(), end, number);
+  if (node.kind != YamlNode::Kind::scalar || parsed.ec != std::errc{} || number == 0) return false;
+  unit = {parsed.ptr, static_cast<std::size_t>(end - parsed.ptr)};
+  return true;
+}
+
 std::optional<std::uint64_t> Fields::size(std::string_view name) {
   const YamlNode* value = get(name, false);
   if (value == nullptr) return std::nullopt;
   std::uint64_t number = 0;
-  const char* end = value->text.data() + value->text.size();
-  const auto parsed = std::from_chars(value->text.data(), end, number);
-  const std::string_view unit(parsed.ptr, static_cast<std::size_t>(end - parsed.ptr));
+  std::string_view unit;
+  const bool is_number = split_number(*value, number, unit);
   unsigned shift = 0;
   if (unit == "KiB") shift = 10;
   if (unit == "MiB") shift = 20;
   if (unit == "GiB") shift = 30;
-  const bool good = value->kind == YamlNode::Kind::scalar && parsed.ec == std::errc{} &&
-                    (unit.empty() || shift != 0) && number != 0 && number <= (~0ULL >> 1U) >> shift;
-  if (good) return number << shift;
+  if (is_number && (unit.empty() || shift != 0) && number <= (~0ULL >> 1U) >> shift) return number << shift;
   findings_.add(*value, fmt::format("`{}` must be a number of bytes above 0", name),
                 "write it as 4096, 64KiB, 1MiB or 2GiB");
   return std::nullopt;
 }
 
-std::span<const YamlNode> Fields::list(std::string_view name) {
+std::optional<std::uint64_t> Fields::count(std::string_view name) {
+  const YamlNode* value = get(name, false);
+  if (value == nullptr) return std::nullopt;
+  std::uint64_t number = 0;
+  std::string_view unit;
+  if (split_number(*value, number, unit) && unit.empty() && !value->quoted) return number;
+  findings_.add(*value, fmt::format("`{}` must be a whole number above 0", name), "");
+  return std::nullopt;
+}
+
+std::optional<std::chrono::seconds> Fields::duration(std::string_view name, bool required) {
+  constexpr std::uint64_t longest = std::uint64_t{10} * 366 * 86'400;
+  const YamlNode* value = get(name, required);
+  if (value == nullptr) return std::nullopt;
+  std::uint64_t number = 0;
+  std::string_view unit;
+  const bool is_number = split_number(*value, number, unit);
+  std::uint64_t scale = 0;
+  if (unit == "s") scale = 1;
+  if (unit == "m") scale = 60;
+  if (unit == "h") scale = 3600;
+  if (unit == "d") scale = 86'400;
+  if (is_number && scale != 0 && number <= longest / scale) {
+    return std::chrono::seconds(static_cast<std::int64_t>(number * scale));
+  }
+  findings_.add(*value, fmt::format("`{}` must be a time, of ten years at most", name),
+                "write it as 30s, 10m, 1h or 90d");
+  return std::nullopt;
+}
+
+std::span<const YamlNode> Fields::list(std::string_view name, bool required) {
   const YamlNode* value = get(name, false);
   const auto hint = "name at least one; where everything is meant, write \"*\"";
   if (value == nullptr) {
-    if (is_map()) findings_.add(node_, fmt::format("{} lacks `{}`", what_, name), hint);
+    if (required && is_map()) findings_.add(node_, fmt::format("{} lacks `{}`", what_, name), hint);
     return {};
   }
   if (value->kind == YamlNode::Kind::sequence && !value->items.empty()) return value->items;
@@ -176,6 +227,15 @@ std::span<const YamlNode> Fields::list(std::string_view name) {
                   "begin each element with `- `, or write [a, b]");
   }
   return {};
+}
+
+std::vector<std::string> Fields::texts(std::string_view name, bool required) {
+  std::vector<std::string> read;
+  for (const auto& item : list(name, required)) {
+    if (auto text = read_text(item, fmt::format("an element of `{}`", name), findings_))
+      read.push_back(std::move(*text));
+  }
+  return read;
 }
 
 void Fields::refuse_word(std::string_view name, std::string_view written,

@@ -2,6 +2,7 @@
 // hint.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -21,21 +22,30 @@ using Names = std::initializer_list<std::string_view>;
 // Collects what is wrong with one file.
 class Findings {
  public:
-  explicit Findings(std::string_view file) : file_(file) {}
+  explicit Findings(std::string_view file, Unhonoured unhonoured = Unhonoured::refused)
+      : file_(file), unhonoured_(unhonoured) {}
 
+  // An error.
   void add(int line, int column, std::string_view message, std::string_view hint);
   void add(const YamlNode& at, std::string_view message, std::string_view hint) {
     add(at.line, at.column, message, hint);
   }
+  void warn(const YamlNode& at, std::string_view message, std::string_view hint);
   // The document says something that is part of the language, and not of this build.
   void add_unsupported(const YamlNode& at, std::string_view what);
+  // The same of what has been read and could be shown: nothing where that is all it is for.
+  void add_unhonoured(const YamlNode& at, std::string_view what);
 
-  [[nodiscard]] std::size_t size() const { return found_.size(); }
+  [[nodiscard]] std::size_t errors() const { return errors_; }
   [[nodiscard]] std::vector<Finding> take() { return std::move(found_); }
 
  private:
+  void keep(Finding finding);
+
   std::string file_;
+  Unhonoured unhonoured_;
   std::vector<Finding> found_;
+  std::size_t errors_ = 0;
 };
 
 // A map whose fields are read one by one. Each reading function returns nothing where the field is missing or
@@ -53,8 +63,14 @@ class Fields {
   std::optional<std::uint16_t> port(std::string_view name);
   // A number of bytes: 4096, 64KiB, 1MiB, 2GiB.
   std::optional<std::uint64_t> size(std::string_view name);
-  // The elements of a list that must not be empty.
-  std::span<const YamlNode> list(std::string_view name);
+  // A whole number above 0.
+  std::optional<std::uint64_t> count(std::string_view name);
+  // A time of whole seconds above 0: 30s, 10m, 1h, 90d.
+  std::optional<std::chrono::seconds> duration(std::string_view name, bool required);
+  // The elements of a list that must not be empty; one that is not required may be missing.
+  std::span<const YamlNode> list(std::string_view name, bool required = true);
+  // The texts of such a list.
+  std::vector<std::string> texts(std::string_view name, bool required);
 
   // One of some words. `later` are words that this build knows and cannot honour.
   template <typename T>
@@ -72,6 +88,8 @@ class Fields {
   }
 
  private:
+  // A number and the unit behind it; false where `node` is nothing of the kind.
+  [[nodiscard]] static bool split_number(const YamlNode& node, std::uint64_t& number, std::string_view& unit);
   void check_names(Names known, Names later);
   void refuse_word(std::string_view name, std::string_view written,
                    const std::vector<std::string_view>& names, Names later);

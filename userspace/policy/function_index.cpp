@@ -41,20 +41,22 @@ std::uint64_t hash_of(const FunctionPattern& function) {
   return hash;
 }
 
-bool method_matches(const FunctionPattern& function, std::string_view method, bool deny) {
+bool method_matches(const FunctionPattern& function, std::string_view method, bool restricts) {
   if (function.methods.empty()) return true;
   return std::any_of(function.methods.begin(), function.methods.end(), [&](const std::string& wanted) {
-    return wanted == method || (deny && equal_ignoring_case(wanted, method));
+    return wanted == method || (restricts && equal_ignoring_case(wanted, method));
   });
 }
 
-// Deny rules see a method in any case: what a server makes of `delete` is its own choice.
-bool function_matches(const FunctionPattern& function, const Call& call, std::string_view host, bool deny) {
+}  // namespace
+
+bool function_matches(const FunctionPattern& function, const Call& call, std::string_view host,
+                      bool restricts) {
   switch (function.kind) {
     case FunctionPattern::Kind::any:
       return true;
     case FunctionPattern::Kind::http:
-      return call.protocol == "http" && method_matches(function, call.method, deny) &&
+      return call.protocol == "http" && method_matches(function, call.method, restricts) &&
              function.host.matches(host) && path_matches(function.path, call.path);
     case FunctionPattern::Kind::tcp_connect:
       return call.protocol == "tcp";
@@ -63,8 +65,6 @@ bool function_matches(const FunctionPattern& function, const Call& call, std::st
   }
   return false;
 }
-
-}  // namespace
 
 FunctionIndex::FunctionIndex(std::vector<Pattern> patterns) {
   std::vector<std::uint64_t> hashes(patterns.size());
@@ -93,36 +93,36 @@ FunctionIndex::FunctionIndex(std::vector<Pattern> patterns) {
 }
 
 void FunctionIndex::visit(std::uint64_t hash, const Call& call, std::string_view canonical_host,
-                          bool deny_only, Match& match) const {
+                          bool restricting_only, Matches& matches) const {
   auto at = slot_of(hash, slots_.size());
   while (slots_[at].count != 0 && slots_[at].hash != hash)
     at = (at + 1) & (slots_.size() - 1);
   for (std::uint32_t i = 0; i < slots_[at].count; ++i) {
     const Pattern& pattern = patterns_[slots_[at].first + i];
-    std::uint32_t& found = pattern.deny ? match.deny : match.allow;
-    if (pattern.rule >= found || (deny_only && !pattern.deny)) continue;
-    if (function_matches(pattern.function, call, canonical_host, pattern.deny)) found = pattern.rule;
+    if (restricting_only && !pattern.restricts) continue;
+    if (function_matches(pattern.function, call, canonical_host, pattern.restricts))
+      matches.push_back(pattern.rule);
   }
 }
 
 void FunctionIndex::visit_prefixes(std::uint64_t seed, const Call& call, std::string_view canonical_host,
-                                   bool deny_only, Match& match) const {
-  visit(seed, call, canonical_host, deny_only, match);
+                                   bool restricting_only, Matches& matches) const {
+  visit(seed, call, canonical_host, restricting_only, matches);
   std::uint64_t hash = seed;
   std::size_t start = 0;
   for (std::size_t depth = 0; depth < deepest_ && start < call.path.size(); ++depth) {
     const auto end = std::min(call.path.find('/', start + 1), call.path.size());
     hash = hash_text(hash, call.path.substr(start, end - start));
-    visit(hash, call, canonical_host, deny_only, match);
+    visit(hash, call, canonical_host, restricting_only, matches);
     start = end;
   }
 }
 
-void FunctionIndex::find(const Call& call, std::string_view canonical_host, bool deny_only,
-                         Match& match) const {
-  visit_prefixes(hash_start, call, canonical_host, deny_only, match);
+void FunctionIndex::find(const Call& call, std::string_view canonical_host, bool restricting_only,
+                         Matches& matches) const {
+  visit_prefixes(hash_start, call, canonical_host, restricting_only, matches);
   if (names_hosts_) {
-    visit_prefixes(hash_text(hash_start, canonical_host), call, canonical_host, deny_only, match);
+    visit_prefixes(hash_text(hash_start, canonical_host), call, canonical_host, restricting_only, matches);
   }
 }
 

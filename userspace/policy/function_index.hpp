@@ -11,10 +11,17 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
+
 #include "policy/engine.hpp"
 #include "policy/function_pattern.hpp"
 
 namespace callgate::policy {
+
+// Whether the call has the function. With `restricts`, in any case of the method: what a server makes of
+// `delete` is its own choice.
+[[nodiscard]] bool function_matches(const FunctionPattern& function, const Call& call,
+                                    std::string_view canonical_host, bool restricts);
 
 class FunctionIndex {
  public:
@@ -23,19 +30,18 @@ class FunctionIndex {
   struct Pattern {
     FunctionPattern function;
     std::uint32_t rule = none;
-    bool deny = false;
+    // Of a rule that takes something away: it counts under either reading of a path, and in any case of the
+    // method.
+    bool restricts = false;
   };
-  // The first rule of each action, in the order of the document, that has the call's function.
-  struct Match {
-    std::uint32_t allow = none;
-    std::uint32_t deny = none;
-  };
+  // Numbers of rules, in no order, some perhaps several times.
+  using Matches = boost::container::small_vector<std::uint32_t, 32>;
 
   explicit FunctionIndex(std::vector<Pattern> patterns);
 
-  // Adds to `match` what the call matches; `canonical_host` is the call's. With `deny_only`, allow rules are
-  // left out.
-  void find(const Call& call, std::string_view canonical_host, bool deny_only, Match& match) const;
+  // Adds the rules that have the call's function; `canonical_host` is the call's. With `restricting_only`,
+  // others are left out.
+  void find(const Call& call, std::string_view canonical_host, bool restricting_only, Matches& matches) const;
 
  private:
   struct Slot {
@@ -44,10 +50,10 @@ class FunctionIndex {
     std::uint32_t count = 0;  // 0: free
   };
 
-  void visit(std::uint64_t hash, const Call& call, std::string_view canonical_host, bool deny_only,
-             Match& match) const;
-  void visit_prefixes(std::uint64_t seed, const Call& call, std::string_view canonical_host, bool deny_only,
-                      Match& match) const;
+  void visit(std::uint64_t hash, const Call& call, std::string_view canonical_host, bool restricting_only,
+             Matches& matches) const;
+  void visit_prefixes(std::uint64_t seed, const Call& call, std::string_view canonical_host,
+                      bool restricting_only, Matches& matches) const;
 
   std::vector<Pattern> patterns_;  // those of one hash side by side
   std::vector<Slot> slots_;        // open addressing; the size is a power of two

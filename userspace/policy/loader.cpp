@@ -49,13 +49,14 @@ Result<std::string> read_policy_file(const std::string& path) {
   return read_file(path, read_limit);
 }
 
-void read_one(const std::string& path, LoadedPolicies& loaded, std::map<std::string, std::string>& owners) {
+void read_one(const std::string& path, Unhonoured unhonoured, LoadedPolicies& loaded,
+              std::map<std::string, std::string>& owners) {
   auto text = read_policy_file(path);
   if (!text) {
     loaded.findings.push_back(file_finding(path, text.error().message, ""));
     return;
   }
-  auto parsed = parse_policies(*text, path);
+  auto parsed = parse_policies(*text, path, unhonoured);
   for (auto& policy : parsed.policies) {
     const auto [owner, fresh] = owners.emplace(qualified_name(policy), path);
     if (!fresh) {
@@ -70,7 +71,7 @@ void read_one(const std::string& path, LoadedPolicies& loaded, std::map<std::str
 }
 
 void finish(LoadedPolicies& loaded) {
-  if (!loaded.findings.empty()) {
+  if (has_error(loaded.findings)) {
     loaded.policies.clear();
     return;
   }
@@ -98,16 +99,16 @@ std::string LoadedPolicies::report() const {
   return out;
 }
 
-LoadedPolicies load_files(const std::vector<std::string>& paths) {
+LoadedPolicies load_files(const std::vector<std::string>& paths, Unhonoured unhonoured) {
   LoadedPolicies loaded;
   std::map<std::string, std::string> owners;
   for (const auto& path : paths)
-    read_one(path, loaded, owners);
+    read_one(path, unhonoured, loaded, owners);
   finish(loaded);
   return loaded;
 }
 
-LoadedPolicies load_directory(const std::string& directory) {
+LoadedPolicies load_directory(const std::string& directory, Unhonoured unhonoured) {
   std::vector<std::string> paths;
   std::error_code error;
   std::filesystem::directory_iterator entry(directory, error);
@@ -128,7 +129,7 @@ LoadedPolicies load_directory(const std::string& directory) {
     return failed;
   }
   std::sort(paths.begin(), paths.end());
-  return load_files(paths);
+  return load_files(paths, unhonoured);
 }
 
 }  // namespace callgate::policy

@@ -118,8 +118,9 @@ std::optional<HostPattern> parse_host_pattern(std::string_view text, PatternFaul
     return std::nullopt;
   }
   if (text.find('/') != std::string_view::npos) {
-    fault = {fmt::format("this build cannot honour the address range or URL `{}` as a host", text),
-             "write a host name, `*.suffix`, `*` or one IP address"};
+    fault = {
+        fmt::format("`{}` is no host", text),
+        "write a host name, `*.suffix`, `*` or one IP address; a range of addresses is `cidr: 10.0.0.0/8`"};
     return std::nullopt;
   }
   if (is_ip_literal(text))

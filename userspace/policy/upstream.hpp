@@ -1,5 +1,5 @@
-// What a policy asks of the way to a target, and of the record of a call: plain values shared by documents
-// and decisions.
+// What a policy asks of the way to a target: plain values shared by documents and
+// decisions.
 #pragma once
 
 #include <cstdint>
@@ -42,13 +42,6 @@ struct Upstream {
   return left.tls == right.tls && left.trust == right.trust && left.allow_tls12 == right.allow_tls12 &&
          left.port == right.port && left.identity == right.identity;
 }
-
-struct RecordRequirement {
-  bool payloads = true;                 // false: digests and sizes only
-  std::uint64_t payload_limit = ~0ULL;  // bytes a direction, the lower of this and the agent's own limit
-
-  bool operator==(const RecordRequirement&) const = default;
-};
 
 // The requirements of several allowing policies, put together field by field: the strictest of each field,
 // and a set field before an unset one. Views of the merged values: allocates nothing.

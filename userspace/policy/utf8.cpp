@@ -1,5 +1,7 @@
 #include "policy/utf8.hpp"
 
+#include <algorithm>
+
 namespace callgate::policy {
 namespace {
 
@@ -38,6 +40,12 @@ std::size_t find_invalid_utf8(std::string_view text) {
     i += length;
   }
   return std::string_view::npos;
+}
+
+bool is_plain_text(std::string_view text) {
+  return is_utf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
+           return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+         });
 }
 
 }  // namespace callgate::policy

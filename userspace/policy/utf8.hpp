@@ -14,4 +14,7 @@ namespace callgate::policy {
   return find_invalid_utf8(text) == std::string_view::npos;
 }
 
+// One line of UTF-8 without control characters.
+[[nodiscard]] bool is_plain_text(std::string_view text);
+
 }  // namespace callgate::policy

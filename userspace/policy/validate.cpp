@@ -6,9 +6,12 @@
 
 #include <fmt/format.h>
 
+#include "policy/condition.hpp"
 #include "policy/function_pattern.hpp"
+#include "policy/identity_pattern.hpp"
 #include "policy/text_pattern.hpp"
 #include "policy/utf8.hpp"
+#include "policy/validate_obligations.hpp"
 
 namespace callgate::policy {
 namespace {
@@ -16,42 +19,12 @@ namespace {
 constexpr std::size_t longest_label = 63;
 constexpr std::size_t longest_glob = 1024;
 constexpr std::size_t longest_reason = 256;
-constexpr std::size_t longest_identity = 2048;
+constexpr std::size_t longest_claim = 256;
 
 bool is_label(std::string_view text) {
   const auto good = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
   return !text.empty() && text.size() <= longest_label && text.front() != '-' && text.back() != '-' &&
          std::all_of(text.begin(), text.end(), good);
-}
-
-bool is_plain_text(std::string_view text) {
-  return is_utf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
-           return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-         });
-}
-
-// SPIFFE-ID standard, section 2.
-bool is_spiffe_id(std::string_view text) {
-  constexpr std::string_view scheme = "spiffe://";
-  if (!text.starts_with(scheme) || text.size() > longest_identity) return false;
-  text.remove_prefix(scheme.size());
-  const auto domain = text.substr(0, text.find('/'));
-  const auto common = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
-  };
-  if (domain.empty() || domain.size() > 255 || !std::all_of(domain.begin(), domain.end(), common))
-    return false;
-  for (auto start = domain.size(); start < text.size();) {
-    const auto end = std::min(text.find('/', start + 1), text.size());
-    const auto segment = text.substr(start + 1, end - start - 1);
-    if (segment.empty() || segment == "." || segment == "..") return false;
-    if (!std::all_of(segment.begin(), segment.end(),
-                     [&](char c) { return common(c) || (c >= 'A' && c <= 'Z'); })) {
-      return false;
-    }
-    start = end;
-  }
-  return true;
 }
 
 class Validator {
@@ -60,8 +33,7 @@ class Validator {
 
   std::vector<Fault> run() {
     label({"metadata", "name"}, "name", policy_.name);
-    if (!policy_.namespace_name.empty())
-      label({"metadata", "namespace"}, "namespace", policy_.namespace_name);
+    name_space();
     callers();
     targets();
     rules();
@@ -70,7 +42,7 @@ class Validator {
 
  private:
   void fault(FieldPath path, std::string message, std::string hint) {
-    faults_.push_back({std::move(path), std::move(message), std::move(hint)});
+    faults_.push_back({std::move(path), std::move(message), std::move(hint), {}});
   }
 
   void label(FieldPath path, std::string_view what, std::string_view text) {
@@ -93,32 +65,83 @@ class Validator {
           "write a name in which `*` stands for any run of characters");
   }
 
+  void name_space() {
+    if (policy_.namespace_name.empty()) return;
+    label({"metadata", "namespace"}, "namespace", policy_.namespace_name);
+    if (policy_.kind != Kind::cluster) return;
+    fault({"metadata", "namespace"}, "a ClusterCallPolicy has no namespace",
+          "remove it, or write `kind: CallPolicy`");
+  }
+
   void callers() {
     if (!list("callers", {"spec", "callers"}, policy_.callers.size())) return;
     for (std::size_t i = 0; i < policy_.callers.size(); ++i) {
       const auto& caller = policy_.callers[i];
       const FieldPath at{"spec", "callers", std::to_string(i)};
-      if (!caller.workload && !caller.process) {
+      const auto field = [&](const char* name) { return FieldPath{at[0], at[1], at[2], name}; };
+      if (caller == CallerPattern{}) {
         fault(at, "the caller has no field",
-              "write `workload`, `process` or both; `workload: \"*\"` is everyone");
+              "write `workload`, `namespace`, `serviceAccount`, `identity`, `process` or `subject`; "
+              "`workload: \"*\"` is everyone");
       }
-      glob({"spec", "callers", std::to_string(i), "workload"}, caller.workload);
-      glob({"spec", "callers", std::to_string(i), "process"}, caller.process);
+      glob(field("workload"), caller.workload);
+      glob(field("namespace"), caller.namespace_name);
+      glob(field("serviceAccount"), caller.service_account);
+      glob(field("process"), caller.process);
       if (caller.process && !caller.process->starts_with('/') && !caller.process->starts_with('*')) {
-        fault({"spec", "callers", std::to_string(i), "process"}, "`process` is not an absolute path",
+        fault(field("process"), "`process` is not an absolute path",
               fmt::format("write the whole path, or `*/{}`", *caller.process));
       }
+      if (PatternFault why; caller.identity && !IdentityPattern::parse(*caller.identity, why)) {
+        fault(field("identity"), why.message, why.hint);
+      }
+      if (caller.subject) subject(field("subject"), *caller.subject);
+    }
+  }
+
+  void subject(const FieldPath& at, const SubjectPattern& subject) {
+    if (subject == SubjectPattern{}) {
+      fault(at, "the subject has no field", "write `issuer`, `name`, `groups` or `claims`");
+    }
+    const auto field = [&](const char* name) {
+      FieldPath path = at;
+      path.emplace_back(name);
+      return path;
+    };
+    glob(field("issuer"), subject.issuer);
+    if (subject.issuer && subject.issuer->find('*') != std::string::npos) {
+      fault(field("issuer"), "an issuer is compared whole", "write the issuer as its tokens do, without `*`");
+    }
+    glob(field("name"), subject.name);
+    for (const auto& group : subject.groups)
+      glob(field("groups"), group);
+    for (const auto& claim : subject.claims) {
+      if (claim.name.empty() || claim.name.size() > longest_claim || !is_plain_text(claim.name)) {
+        fault(field("claims"), "a claim has no usable name", "write the name as tokens have it");
+      }
+      glob(field("claims"), claim.value);
     }
   }
 
   void targets() {
     if (!list("targets", {"spec", "targets"}, policy_.targets.size())) return;
-    std::set<std::pair<std::string, std::uint16_t>> seen;
+    std::set<std::string> seen;
+    const bool denies = std::any_of(policy_.rules.begin(), policy_.rules.end(),
+                                    [](const Rule& r) { return r.action == Action::deny; });
     for (std::size_t i = 0; i < policy_.targets.size(); ++i) {
       const auto& target = policy_.targets[i];
       const FieldPath at{"spec", "targets", std::to_string(i)};
       PatternFault why;
-      const auto host = parse_host_pattern(target.host, why);
+      std::optional<HostPattern> host = HostPattern{};
+      if (!target.host.empty()) {
+        host = parse_host_pattern(target.host, why);
+      } else if (!target.range && target.upstream.identity.empty()) {
+        host = std::nullopt;
+        why = {"the target has no `host`, `cidr` or `identity`", "write at least one; any host is \"*\""};
+      } else if (!target.range && denies) {
+        fault(at, "a deny rule cannot depend on what a target proves after the decision",
+              "name the target by `host` or `cidr`, or put the deny rules into a policy of their own");
+      }
       if (!host) {
         fault({at[0], at[1], at[2], "host"}, why.message, why.hint);
         continue;
@@ -130,9 +153,12 @@ class Validator {
         fault({at[0], at[1], at[2], "protocol"}, "`protocol: opaque` needs a port",
               "write `port`: what is opaque on one port may be HTTP on another");
       }
-      const auto key = std::to_string(static_cast<int>(host->kind)) + host->text;
-      if (!seen.emplace(key, target.port.value_or(0)).second) {
-        fault(at, fmt::format("the target `{}` is there twice with the same port", target.host),
+      const auto key = fmt::format("{} {} {} {}", static_cast<int>(host->kind), host->text,
+                                   target.range ? target.range->text() : "", target.port.value_or(0));
+      if (!seen.insert(key).second) {
+        fault(at,
+              fmt::format("the target `{}` is there twice with the same port",
+                          target.host.empty() && target.range ? target.range->text() : target.host),
               "keep one of them");
       }
       upstream(at, target.upstream, *host);
@@ -192,12 +218,23 @@ class Validator {
               "the reason is longer than 256 bytes or not one line of text",
               "write one short sentence for the caller");
       }
+      condition({"spec", "rules", index, "when"}, rule.when);
+      for (auto& found : validate_obligations(rule, {"spec", "rules", index}))
+        faults_.push_back(std::move(found));
       if (!list("functions", {"spec", "rules", index, "functions"}, rule.functions.size())) continue;
       for (std::size_t f = 0; f < rule.functions.size(); ++f) {
         PatternFault why;
         if (parse_function(rule.functions[f], why)) continue;
         fault({"spec", "rules", index, "functions", std::to_string(f)}, why.message, why.hint);
       }
+    }
+  }
+
+  void condition(FieldPath path, const std::string& source) {
+    if (source.empty()) return;
+    auto compiled = Condition::compile(source);
+    if (const auto* why = std::get_if<ConditionFault>(&compiled)) {
+      faults_.push_back({std::move(path), why->message, why->hint, Place{why->line, why->column}});
     }
   }
 

@@ -2,6 +2,7 @@
 // snapshot.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,10 +15,17 @@ namespace callgate::policy {
 // "host"}.
 using FieldPath = std::vector<std::string>;
 
+// Both from 1.
+struct Place {
+  int line = 0;
+  int column = 0;
+};
+
 struct Fault {
   FieldPath path;
   std::string message;
   std::string hint;
+  std::optional<Place> place;  // within the field's text
 };
 
 // Everything wrong with the values of a policy; empty for one that Engine::compile takes.

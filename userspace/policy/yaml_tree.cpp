@@ -29,7 +29,7 @@ struct Stop {
 
 class TreeBuilder : public YAML::EventHandler {
  public:
-  explicit TreeBuilder(std::vector<YamlNode>& documents) : documents_(documents) {}
+  TreeBuilder(std::string_view text, std::vector<YamlNode>& documents) : text_(text), documents_(documents) {}
 
   void OnDocumentStart(const YAML::Mark&) override { open_.clear(); }
   void OnDocumentEnd() override {}
@@ -44,6 +44,7 @@ class TreeBuilder : public YAML::EventHandler {
                 const std::string& value) override {
     YamlNode node = make(YamlNode::Kind::scalar, mark, tag, anchor);
     node.quoted = tag == "!";
+    node.block = node.quoted && is_block(node.line, node.column);
     node.text = value;
     attach(std::move(node));
   }
@@ -112,6 +113,14 @@ class TreeBuilder : public YAML::EventHandler {
     parent.keys.push_back(std::move(node));
   }
 
+  // Whether a text in lines of its own is announced here. Scalars come in the order of the text.
+  bool is_block(int line, int column) {
+    for (; line_ < line; ++line_)
+      line_start_ = std::min(text_.find('\n', line_start_), text_.size() - 1) + 1;
+    const auto at = line_start_ + static_cast<std::size_t>(column - 1);
+    return line_ == line && at < text_.size() && (text_[at] == '|' || text_[at] == '>');
+  }
+
   static void refuse_duplicates(const YamlNode& map) {
     std::vector<std::size_t> order(map.keys.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
@@ -126,6 +135,9 @@ class TreeBuilder : public YAML::EventHandler {
          fmt::format("the first is in line {}; keep one of them", first.line));
   }
 
+  std::string_view text_;
+  int line_ = 1;                // of the text that was looked at last
+  std::size_t line_start_ = 0;  // where it begins
   std::vector<YamlNode>& documents_;
   std::vector<YamlNode> open_;  // the collections that have begun and not ended
   std::size_t nodes_ = 0;
@@ -152,7 +164,7 @@ void check_characters(std::string_view text) {
 void parse(std::string_view text, std::vector<YamlNode>& documents) {
   std::istringstream stream{std::string(text)};
   YAML::Parser parser(stream);
-  TreeBuilder builder(documents);
+  TreeBuilder builder(text, documents);
   while (parser.HandleNextDocument(builder)) {
   }
 }

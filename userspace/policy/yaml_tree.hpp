@@ -19,6 +19,7 @@ struct YamlNode {
   int line = 0;                 // from 1
   int column = 0;               // from 1, in bytes
   bool quoted = false;          // scalar only: it was not a plain one
+  bool block = false;           // scalar only: it was written in lines of its own (`|` or `>`)
   std::string text;             // scalar only
   std::vector<YamlNode> keys;   // map only: scalars, in the order of the document
   std::vector<YamlNode> items;  // the values of `keys`, or the elements of a sequence

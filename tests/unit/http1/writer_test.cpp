@@ -117,14 +117,15 @@ TEST_CASE("written chunks are read again as the same body and trailers") {
 }
 
 TEST_CASE("an answer of the gateway's own is a whole response") {
-  const std::string answer = make_problem_response(403, R"({"title":"denied"})", false, true);
-  CHECK(
-      answer ==
-      "HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\nContent-Length: 18\r\nConnection: "
-      "close\r\n\r\n{\"title\":\"denied\"}");
+  const std::string answer =
+      make_problem_response(403, R"({"title":"denied"})", "Retry-After: 5\r\n", false, true);
+  CHECK(answer ==
+        "HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\nContent-Length: "
+        "18\r\nRetry-After: "
+        "5\r\nConnection: close\r\n\r\n{\"title\":\"denied\"}");
   CHECK(transcribe_responses(answer, {"GET"}, false).find("body {\"title\":\"denied\"}\nend \nleft 0\n") !=
         std::string::npos);
-  const std::string without_body = make_problem_response(403, R"({"title":"denied"})", true, false);
+  const std::string without_body = make_problem_response(403, R"({"title":"denied"})", {}, true, false);
   CHECK(without_body ==
         "HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\nContent-Length: 18\r\n\r\n");
 }

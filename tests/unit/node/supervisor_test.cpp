@@ -48,6 +48,7 @@ struct Supervised {
         rings.push_back(make_sealed_memory("ring", "").value());
       return rings;
     };
+    hooks.open_limits = [] { return make_sealed_memory("limits", ""); };
     hooks.rings_closed = [this](std::uint32_t ended) { closed.push_back(ended); };
     hooks.process_path = [](const ProcessQuery& query) {
       return workload::resolve_executable(query.tgid, query.start_ns, query.device, query.inode);

@@ -51,10 +51,10 @@ TEST_CASE("deciding allocates nothing for a path with one reading, and the count
   };
   Verdict verdict = Verdict::deny;
   CHECK(count([&] {
-          verdict = engine->decide(selection, http("GET", *normalize_path(raw, storage))).verdict;
+          verdict = engine->decide(selection, who, http("GET", *normalize_path(raw, storage))).verdict;
         }) == 0);
   CHECK(verdict == Verdict::allow);
   CHECK(count([&] { verdict = engine->decide(who, http("PUT", raw)).verdict; }) == 0);
   CHECK(verdict == Verdict::deny);
-  CHECK(count([&] { verdict = engine->decide(selection, http("GET", two_readings)).verdict; }) > 0);
+  CHECK(count([&] { verdict = engine->decide(selection, who, http("GET", two_readings)).verdict; }) > 0);
 }

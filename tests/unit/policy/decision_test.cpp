@@ -14,7 +14,7 @@ namespace {
 Decision decide(const Engine& engine, const Caller& who, const Call& what) {
   const Decision direct = engine.decide(who, what);
   const Selection selection = engine.select(who);
-  const Decision selected = engine.decide(selection, what);
+  const Decision selected = engine.decide(selection, who, what);
   CHECK(selection.mode() == engine.mode(who));
   CHECK(direct.enforced == (engine.mode(who) == Mode::enforce));
   CHECK(direct.verdict == selected.verdict);
@@ -333,7 +333,7 @@ TEST_CASE("a port is opaque where a policy that selects the caller says so") {
                                   .targets = "[{host: db.test, port: 5432, protocol: opaque}]"},
                                  {.name = "b", .targets = "[{host: \"*\"}]"}});
   const auto opaque = [&](std::string_view workload, std::string_view host, std::uint16_t port) {
-    return engine->is_opaque(engine->select(caller(workload)), host, port);
+    return engine->is_opaque(engine->select(caller(workload)), host, port, nullptr);
   };
   CHECK(opaque("w", "db.test", 5432));
   CHECK(opaque("w", "DB.test.", 5432));

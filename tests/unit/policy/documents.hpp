@@ -33,7 +33,7 @@ inline std::vector<CallPolicy> policies_of(const std::vector<Spec>& specs) {
     text += to_yaml(spec);
   auto parsed = parse_policies(text, "test.yaml");
   if (specs.empty()) return {};
-  if (!parsed.findings.empty()) throw std::invalid_argument(format_finding(parsed.findings[0], text));
+  if (has_error(parsed.findings)) throw std::invalid_argument(format_finding(parsed.findings[0], text));
   return parsed.policies;
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.hpp"
+#include "limit/limit_table.hpp"
 #include "policy/snapshot.hpp"
 #include "proxy/worker.hpp"
 
@@ -33,6 +34,7 @@ v1::ProxyLimits NodeOptions::generous_limits() {
   limits.set_field_count(128);
   limits.set_request_body_bytes(64U << 20U);
   limits.set_response_body_bytes(1U << 30U);
+  limits.set_decision_body_bytes(64U << 10U);
   limits.set_payload_bytes(1U << 20U);
   limits.set_connections(1000);
   limits.set_connections_per_workload(1000);
@@ -85,7 +87,8 @@ FakeNode::FakeNode(const NodeOptions& options) : options_(options), ring_path_(t
   v1::ToProxy start;
   start.mutable_start()->set_generation(1);
   *start.mutable_start()->mutable_limits() = options.limits;
-  send(start, {ring_.get()});
+  limits_ = limit::LimitTable::open_file(ring_path_ + ".limits").value();
+  send(start, {ring_.get(), limits_.get()});
   wait([this] { return ready_; });
 }
 
@@ -94,6 +97,7 @@ FakeNode::~FakeNode() {
   if (server_.joinable()) server_.join();
   if (worker_.joinable()) worker_.join();
   ::unlink(ring_path_.c_str());
+  ::unlink((ring_path_ + ".limits").c_str());
 }
 
 void FakeNode::send(const v1::ToProxy& message, const std::vector<int>& descriptors) {
@@ -193,8 +197,7 @@ void FakeNode::remove_gate(std::uint64_t id) {
 
 void FakeNode::set_policy(const std::string& yaml, bool enforce_by_default, const std::string& address) {
   auto parsed = policy::parse_policies(yaml, "test.yaml");
-  for (const auto& finding : parsed.findings)
-    FAIL(policy::format_finding(finding, yaml));
+  if (policy::has_error(parsed.findings)) FAIL(policy::format_finding(parsed.findings[0], yaml));
   policy::Snapshot snapshot;
   snapshot.policies = std::move(parsed.policies);
   snapshot.default_mode = enforce_by_default ? policy::Mode::enforce : policy::Mode::observe;

@@ -79,6 +79,7 @@ class FakeNode {
   NodeOptions options_;
   std::string ring_path_;
   Fd ring_;
+  Fd limits_;
   Fd channel_;
   std::mutex mutex_;
   std::condition_variable changed_;

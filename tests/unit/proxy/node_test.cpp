@@ -39,9 +39,10 @@ TEST_CASE("messages with the wrong number of descriptors, or none of the known k
   message.mutable_upstream_sockets()->set_count(65);
   CHECK_FALSE(parse(message, 65).has_value());
   message.mutable_start()->set_generation(1);
-  CHECK_FALSE(parse(message, 1).has_value());
+  CHECK_FALSE(parse(message, 2).has_value());
   message.mutable_start()->mutable_limits();
-  CHECK(parse(message, 1).has_value());
+  CHECK(parse(message, 2).has_value());
+  CHECK_FALSE(parse(message, 1).has_value());
   CHECK_FALSE(proxy::parse_channel_message(as_bytes("\xff\xff\xff"), 0).has_value());
 }
 

@@ -24,6 +24,7 @@
 #include "base/fd.hpp"
 #include "callgate/v1/node.pb.h"
 #include "fake_node.hpp"
+#include "limit/limit_table.hpp"
 
 using namespace callgate;
 
@@ -153,7 +154,7 @@ TEST_CASE("the program itself is confined before it reads its channel") {
   start.mutable_start()->set_generation(1);
   *start.mutable_start()->mutable_limits() = test::NodeOptions::generous_limits();
   std::string bytes = start.SerializeAsString();
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> control{};
   iovec part{bytes.data(), bytes.size()};
   msghdr header{};
   header.msg_iov = &part;
@@ -163,9 +164,11 @@ TEST_CASE("the program itself is confined before it reads its channel") {
   cmsghdr* rights = CMSG_FIRSTHDR(&header);
   rights->cmsg_level = SOL_SOCKET;
   rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof(int));
-  const int ring_fd = ring->get();
-  std::memcpy(CMSG_DATA(rights), &ring_fd, sizeof(int));
+  rights->cmsg_len = CMSG_LEN(2 * sizeof(int));
+  auto limits = limit::LimitTable::open_file(ring_path + ".limits");
+  REQUIRE(limits.has_value());
+  const std::array<int, 2> files{ring->get(), limits->get()};
+  std::memcpy(CMSG_DATA(rights), files.data(), sizeof(files));
   REQUIRE(::sendmsg(node.get(), &header, MSG_NOSIGNAL) > 0);
   std::array<char, 1024> answer{};
   const ssize_t size = ::recv(node.get(), answer.data(), answer.size(), 0);
@@ -214,6 +217,7 @@ TEST_CASE("the program itself is confined before it reads its channel") {
   CHECK(WIFEXITED(ended));
   CHECK(WEXITSTATUS(ended) == 0);
   ::unlink(ring_path.c_str());
+  ::unlink((ring_path + ".limits").c_str());
 }
 
 TEST_CASE("the program refuses to run as root or with arguments it does not know") {

@@ -210,18 +210,21 @@ void append_last_chunk(std::string& out, const std::vector<Field>& trailers) {
   to.add("\r\n");
 }
 
-std::string make_problem_response(int status, std::string_view json, bool head_request, bool close) {
+std::string make_problem_response(int status, std::string_view json, std::string_view fields,
+                                  bool head_request, bool close) {
   std::string out;
   const std::string_view reason = reason_phrase(status);
   {
-    Appender to(out, fixed_part_size + reason.size() + json.size());
+    Appender to(out, fixed_part_size + reason.size() + fields.size() + json.size());
     to.add("HTTP/1.1 ");
     to.add(static_cast<std::uint64_t>(std::max(status, 0)));
     to.add(" ");
     to.add(reason);
     to.add("\r\nContent-Type: application/problem+json\r\nContent-Length: ");
     to.add(json.size());
-    to.add(close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n");
+    to.add("\r\n");
+    to.add(fields);
+    to.add(close ? "Connection: close\r\n\r\n" : "\r\n");
     if (!head_request) to.add(json);
   }
   return out;

@@ -38,9 +38,10 @@ void append_chunk(std::string& out, std::string_view data);
 // The last chunk, with trailers that are neither hop-by-hop nor framing fields.
 void append_last_chunk(std::string& out, const std::vector<Field>& trailers);
 
-// A whole answer with application/problem+json (RFC 9457) content `json`.
-[[nodiscard]] std::string make_problem_response(int status, std::string_view json, bool head_request,
-                                                bool close);
+// A whole answer with application/problem+json (RFC 9457) content `json`. `fields` are further lines of its
+// head, each with its end.
+[[nodiscard]] std::string make_problem_response(int status, std::string_view json, std::string_view fields,
+                                                bool head_request, bool close);
 
 // "Not Found" for 404; "Unknown" where IANA has no phrase.
 [[nodiscard]] std::string_view reason_phrase(int status);

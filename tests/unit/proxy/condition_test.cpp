@@ -1,0 +1,225 @@
+// Calls that are decided with their bodies, and calls that are counted.
+#include <catch2/catch.hpp>
+
+#include "bed.hpp"
+
+using namespace callgate;
+using namespace callgate::test;
+
+namespace {
+
+const std::string amounts = R"(apiVersion: callgate.dev/v1
+kind: CallPolicy
+metadata: {name: refunds}
+spec:
+  callers: [{workload: "*"}]
+  targets: [{host: target.test, upstream: {tls: plaintext}}]
+  rules:
+    - {name: small, functions: ["http:POST /refunds"], when: call.body.amount <= 100.0, action: allow}
+    - {name: read, functions: ["http:GET /**"], action: allow}
+)";
+
+std::string post(const std::string& body, const std::string& fields = {}) {
+  return "POST /refunds HTTP/1.1\r\nHost: target.test\r\nContent-Type: application/json\r\n" + fields +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+std::string counting(const std::string& limit) {
+  return R"(apiVersion: callgate.dev/v1
+kind: CallPolicy
+metadata: {name: counted}
+spec:
+  callers: [{workload: "*"}]
+  targets: [{host: target.test, upstream: {tls: plaintext}}]
+  rules:
+    - {name: some, functions: ["http:* /**"], action: allow, limit: )" +
+         limit + "}\n";
+}
+
+}  // namespace
+
+TEST_CASE("a call waits for the body that a condition looks into, and leaves with it once allowed") {
+  Bed bed;
+  bed.node.set_policy(amounts);
+  Peer caller = bed.call();
+  const std::string call = post(R"({"amount": 99})");
+  caller.send(call);
+  Peer target = bed.target.accept();
+  const std::string seen = target.read_until("99}");
+  CHECK(seen.ends_with("\r\n\r\n{\"amount\": 99}"));
+  target.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  CHECK(caller.read_response().ends_with("ok"));
+  // The connection is as good as ever.
+  caller.send(get("/next"));
+  CHECK(target.read_until("\r\n\r\n").starts_with("GET /next"));
+  target.send("HTTP/1.1 204 No Content\r\n\r\n");
+  CHECK(caller.read_response().starts_with("HTTP/1.1 204"));
+  caller.close();
+  const auto calls = bed.records().calls;
+  REQUIRE(calls.size() == 2);
+  CHECK(calls[0].rule == "small");
+  CHECK(calls[0].body[0] == R"({"amount": 99})");
+  CHECK(calls[0].request_size == 14);
+}
+
+TEST_CASE("however a call is split, nothing of it leaves before its decision") {
+  const std::string call = post(R"({"amount": 101})");
+  for (std::size_t first = 1; first < call.size(); first += 7) {
+    CAPTURE(first);
+    Bed bed;
+    bed.node.set_policy(amounts);
+    Peer caller = bed.call();
+    caller.send(call.substr(0, first));
+    caller.send(call.substr(first));
+    const std::string answer = caller.read_response();
+    CHECK(answer.starts_with("HTTP/1.1 403"));
+    CHECK(answer.find("no_rule_matches") != std::string::npos);
+    CHECK_FALSE(bed.target.has_connection());
+    caller.close();
+    CHECK(bed.only_call().body[0] == R"({"amount": 101})");
+  }
+}
+
+TEST_CASE("the target is not even dialled while the body is not complete") {
+  Bed bed;
+  bed.node.set_policy(amounts);
+  Peer caller = bed.call();
+  const std::string call = post(R"({"amount": 99})");
+  caller.send(call.substr(0, call.size() - 1));
+  // A second connection that passes shows that the first one had its turn.
+  Peer other = bed.call();
+  other.send(get("/other"));
+  Peer target = bed.target.accept();
+  CHECK(target.read_until("\r\n\r\n").starts_with("GET /other"));
+  CHECK_FALSE(bed.target.has_connection());
+  caller.send(call.substr(call.size() - 1));
+  Peer second = bed.target.accept();
+  CHECK(second.read_until("99}").starts_with("POST /refunds"));
+}
+
+TEST_CASE("chunks are put together for the decision, and go on as chunks") {
+  Bed bed;
+  bed.node.set_policy(amounts);
+  Peer caller = bed.call();
+  caller.send(
+      "POST /refunds HTTP/1.1\r\nHost: target.test\r\nContent-Type: application/json\r\n"
+      "Transfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n6\r\n{\"amou\r\n");
+  caller.send("8\r\nnt\": 99}\r\n0\r\nX-T: end\r\n\r\n");
+  Peer target = bed.target.accept();
+  const std::string seen = target.read_until("X-T: end\r\n\r\n");
+  CHECK(seen.find("e\r\n{\"amount\": 99}\r\n0\r\nX-T: end\r\n\r\n") != std::string::npos);
+}
+
+TEST_CASE("a caller that waits for 100 (Continue) is asked for the body that the decision needs") {
+  Bed bed;
+  bed.node.set_policy(amounts);
+  Peer caller = bed.call();
+  const std::string body = R"({"amount": 101})";
+  const std::string call = post(body, "Expect: 100-continue\r\n");
+  caller.send(call.substr(0, call.size() - body.size()));
+  CHECK(caller.read_until("\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n");
+  caller.send(body);
+  CHECK(caller.read_response().starts_with("HTTP/1.1 403"));
+  CHECK_FALSE(bed.target.has_connection());
+}
+
+TEST_CASE("a body that is too large, not what it says, or never comes is no permission") {
+  NodeOptions options;
+  options.limits.set_decision_body_bytes(1000);
+  options.limits.set_body_timeout(100);
+  Bed bed(options);
+  bed.node.set_policy(amounts);
+  const auto refused = [&](const std::string& bytes, const std::string& status, const std::string& reason) {
+    Peer caller = bed.call();
+    caller.send(bytes);
+    const std::string answer = caller.read_response();
+    CHECK(answer.starts_with("HTTP/1.1 " + status));
+    CHECK(answer.find(reason) != std::string::npos);
+  };
+  refused(post(std::string(1001, ' ')), "403", "body_too_large");
+  refused(post("amount=1"), "403", "body_not_json");
+  refused(post(R"({"amount": 1, "amount": 1000})"), "403", "body_ambiguous");
+  refused(post(R"({"amount": 1})", "Content-Encoding: gzip\r\n"), "403", "body_encoded");
+  refused(post(R"({"price": 1})"), "403", "condition_error");
+  const std::string whole = post(R"({"amount": 1})");
+  refused(whole.substr(0, whole.size() - 1), "408", "body_timeout");
+  refused("POST /refunds HTTP/1.1\r\nHost: target.test\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400",
+          "chunk");
+  CHECK_FALSE(bed.target.has_connection());
+}
+
+TEST_CASE("a body of exactly the limit is decided, and large ones reach the target whole") {
+  NodeOptions options;
+  options.limits.set_decision_body_bytes(300'000);
+  Bed bed(options);
+  bed.node.set_policy(amounts);
+  Peer caller = bed.call();
+  const std::string body = R"({"amount": 1, "note": ")" + std::string(300'000 - 25, 'x') + "\"}";
+  REQUIRE(body.size() == 300'000);
+  caller.send(post(body));
+  Peer target = bed.target.accept();
+  target.read_until("\r\n\r\n");
+  CHECK(target.read_exactly(body.size()) == body);
+  target.send("HTTP/1.1 204 No Content\r\n\r\n");
+  CHECK(caller.read_response().starts_with("HTTP/1.1 204"));
+  caller.close();
+  CHECK(bed.only_call().body[0] == body);
+}
+
+TEST_CASE("a call over its limit is answered 429, with the time after which to try again") {
+  Bed bed;
+  bed.node.set_policy(counting("{calls: 2, per: 1h, by: caller.id}"));
+  Peer caller = bed.call();
+  caller.send(get("/1"));
+  Peer target = bed.target.accept();
+  for (int i = 1; i <= 2; ++i) {
+    if (i == 2) caller.send(get("/2"));
+    target.read_until("\r\n\r\n");
+    target.send("HTTP/1.1 204 No Content\r\n\r\n");
+    CHECK(caller.read_response().starts_with("HTTP/1.1 204"));
+  }
+  caller.send(get("/3"));
+  const std::string answer = caller.read_response();
+  CHECK(answer.starts_with("HTTP/1.1 429 Too Many Requests"));
+  CHECK(answer.find("\r\nRetry-After: 36") != std::string::npos);
+  CHECK(answer.find("problems/limit_exceeded") != std::string::npos);
+  CHECK(answer.find("rule some of policy counted allows 2 calls in 3600 s") != std::string::npos);
+  caller.close();
+  const auto calls = bed.records().calls;
+  REQUIRE(calls.size() == 3);
+  CHECK(calls[2].outcome == record::Outcome::denied);
+  CHECK(calls[2].code == "limit_exceeded");
+  // The counters do not care for policies that say the same again.
+  bed.node.set_policy(counting("{calls: 2, per: 1h, by: caller.id}"));
+  Peer again = bed.call();
+  again.send(get("/4"));
+  CHECK(again.read_response().starts_with("HTTP/1.1 429"));
+}
+
+TEST_CASE("a call that was not made after all is not counted") {
+  Bed bed;
+  bed.node.set_policy(counting("{calls: 1, per: 1h}"));
+  bed.target.socket.reset();
+  for (int i = 0; i < 3; ++i) {
+    Peer caller = bed.call();
+    caller.send(get("/1"));
+    CHECK(caller.read_response().starts_with("HTTP/1.1 502"));
+  }
+}
+
+TEST_CASE("bytes over their limit do not pass") {
+  Bed bed;
+  bed.node.set_policy(counting("{bytes: 1KiB, per: 1h}"));
+  Peer caller = bed.call();
+  caller.send(get("/1"));
+  Peer target = bed.target.accept();
+  target.read_until("\r\n\r\n");
+  target.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + std::string(1000, 'a'));
+  CHECK(caller.read_response().ends_with("aaa"));
+  caller.send(get("/2"));
+  target.read_until("\r\n\r\n");
+  target.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + std::string(100, 'b'));
+  const std::string answer = caller.read_response();
+  CHECK(answer.starts_with("HTTP/1.1 429"));
+  CHECK(answer.find('b' + std::string(10, 'b')) == std::string::npos);
+}
