@@ -99,6 +99,7 @@ ControlBackend::AgentStatus ControlBackend::make_status() const {
       thread.set_calls_failed(state.counters.calls_failed);
       thread.set_open_connections(state.counters.open_connections);
       thread.set_pooled_connections(state.counters.pooled_connections);
+      thread.set_policy_version(state.policy_version);
     }
   }
   reply.set_proxy_restarts(static_cast<std::uint32_t>(parts_.supervisor.restarts()));
@@ -108,6 +109,8 @@ ControlBackend::AgentStatus ControlBackend::make_status() const {
   in_force.set_version(policies.number);
   in_force.set_documents(static_cast<std::uint32_t>(policies.documents));
   in_force.set_loaded_at(policies.loaded_ns);
+  in_force.set_digest(policies.version);
+  in_force.set_last_good(policies.from_state || !policies.problems.empty());
   for (const std::string& problem : policies.problems)
     in_force.add_problems(problem);
   add_kernel_counters(reply);

@@ -53,7 +53,13 @@ void add_sessions(CLI::App& app, Context& context);  // list, show, tail
 void add_sessions_list(CLI::App& sessions, Context& context);
 void add_sessions_show(CLI::App& sessions, Context& context);
 void add_sessions_tail(CLI::App& sessions, Context& context);
-void add_policy(CLI::App& app, Context& context);    // check
+void add_policy(CLI::App& app, Context& context);  // check, explain, test, diff, status, schema
+void add_policy_check(CLI::App& policy, Context& context);
+void add_policy_explain(CLI::App& policy, Context& context);
+void add_policy_test(CLI::App& policy, Context& context);
+void add_policy_diff(CLI::App& policy, Context& context);
+void add_policy_status(CLI::App& policy, Context& context);
+void add_policy_schema(CLI::App& policy, Context& context);
 void add_config(CLI::App& app, Context& context);    // check
 void add_identity(CLI::App& app, Context& context);  // show, bundle
 void add_metrics(CLI::App& app, Context& context);

@@ -8,8 +8,10 @@
 #include <fmt/format.h>
 
 #include "cli/command.hpp"
+#include "cli/policy_cases.hpp"
 #include "cli/text.hpp"
 #include "policy/loader.hpp"
+#include "policy/schema.hpp"
 
 namespace callgate::cli {
 namespace {
@@ -34,12 +36,23 @@ boost::json::object to_json_object(const policy::LoadedPolicies& loaded) {
           {"findings", std::move(findings)}};
 }
 
-int check_policies(const Context& context, const std::vector<std::string>& files) {
+int check_policies(const Context& context, const std::vector<std::string>& paths) {
+  // Cases lie beside their policies, and are named by the same pattern.
+  std::vector<std::string> files;
+  bool cases_good = true;
+  for (const auto& path : paths) {
+    if (path.ends_with(".cases.yaml") || path.ends_with(".cases.yml")) {
+      cases_good = read_cases(context, path).has_value() && cases_good;
+    } else {
+      files.push_back(path);
+    }
+  }
+  if (files.empty()) return cases_good ? exit_ok : exit_finding;
   const auto loaded = policy::load_files(files);
   const auto& output = context.output;
   if (output.json) {
     output.out << boost::json::serialize(to_json_object(loaded)) << '\n';
-    return loaded.ok() ? exit_ok : exit_finding;
+    return loaded.ok() && cases_good ? exit_ok : exit_finding;
   }
   auto report = loaded.report();
   if (!report.empty() && report.back() != '\n') report += '\n';
@@ -51,29 +64,55 @@ int check_policies(const Context& context, const std::vector<std::string>& files
                                    policy.rules.size()))
                << '\n';
   }
-  return exit_ok;
+  return cases_good ? exit_ok : exit_finding;
 }
 
 }  // namespace
 
-void add_policy(CLI::App& app, Context& context) {
-  auto* const group = app.add_subcommand("policy", "Work with policies");
-  group->require_subcommand(1);
+void add_policy_check(CLI::App& group, Context& context) {
   auto files =
       std::make_shared<std::vector<std::string>>();  // shared: with the action, which outlives this function
-  auto* const command = group->add_subcommand("check", "Find mistakes in policy files, without the agent");
+  auto* const command = group.add_subcommand("check", "Find mistakes in policy files, without the agent");
   command
       ->add_option("FILE", *files, "Policy files; several are checked together, as the agent would load them")
       ->required();
   command->footer(
       "Every mistake is shown with its file, line and column, and what was probably meant; exit status 1 if "
-      "there is one.\n"
+      "there is one. Warnings tell of rules that never match or never decide, and of what is broader than it "
+      "looks.\n"
       "\n"
       "Examples:\n"
       "  callgate policy check payments.yaml\n"
       "  callgate policy check /etc/callgate/policies/*.yaml");
   command->callback(
       [&context, files] { context.action = [&context, files] { return check_policies(context, *files); }; });
+}
+
+void add_policy_schema(CLI::App& group, Context& context) {
+  auto* const command =
+      group.add_subcommand("schema", "Print the JSON Schema of policy documents, for editors");
+  command->footer(
+      "Examples:\n"
+      "  callgate policy schema > callgate-policy.schema.json\n"
+      "  # and in the first line of a policy:\n"
+      "  # yaml-language-server: $schema=callgate-policy.schema.json");
+  command->callback([&context] {
+    context.action = [&context] {
+      context.output.out << policy::document_schema();
+      return exit_ok;
+    };
+  });
+}
+
+void add_policy(CLI::App& app, Context& context) {
+  auto* const group = app.add_subcommand("policy", "Work with policies");
+  group->require_subcommand(1);
+  add_policy_check(*group, context);
+  add_policy_explain(*group, context);
+  add_policy_test(*group, context);
+  add_policy_diff(*group, context);
+  add_policy_status(*group, context);
+  add_policy_schema(*group, context);
 }
 
 }  // namespace callgate::cli

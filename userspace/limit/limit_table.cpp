@@ -93,12 +93,11 @@ struct LimitTable::Memory {
 
 namespace {
 
-Result<bool> is_table(int fd, std::size_t size) {
+// Whether the file has the size of a table; system calls of a confined process are enough for it.
+Result<bool> has_size(int fd, std::size_t size) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) return system_error("look at the counters of limits", errno);
-  std::array<std::uint64_t, 2> head{};
-  return S_ISREG(status.st_mode) && static_cast<std::size_t>(status.st_size) == size &&
-         ::pread(fd, head.data(), sizeof(head), 0) == sizeof(head) && head[0] == magic && head[1] == size;
+  return S_ISREG(status.st_mode) && static_cast<std::size_t>(status.st_size) == size;
 }
 
 }  // namespace
@@ -106,9 +105,7 @@ Result<bool> is_table(int fd, std::size_t size) {
 Result<Fd> LimitTable::open_file(const std::string& path) {
   Fd existing(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (existing) {
-    const auto usable = is_table(existing.get(), sizeof(Memory));
-    if (!usable) return usable.error();
-    if (*usable) return existing;
+    if (map(existing.get())) return existing;
   }
   // Under another name until it is whole.
   const std::string draft = path + ".new";
@@ -136,12 +133,15 @@ Result<Fd> LimitTable::open_file(const std::string& path) {
 }
 
 Result<LimitTable> LimitTable::map(int fd) {
-  const auto usable = is_table(fd, sizeof(Memory));
-  if (!usable) return usable.error();
-  if (!*usable) return make_error("limit_table_damaged", "the file of the counters of limits is none");
+  const auto fits = has_size(fd, sizeof(Memory));
+  if (!fits) return fits.error();
+  const Error damaged = make_error("limit_table_damaged", "the file of the counters of limits is none");
+  if (!*fits) return damaged;
   void* const mapped = ::mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (mapped == MAP_FAILED) return system_error("map the counters of limits", errno);
-  return LimitTable(static_cast<Memory*>(mapped));
+  LimitTable table(static_cast<Memory*>(mapped));
+  if (table.memory_->magic != magic || table.memory_->size != sizeof(Memory)) return damaged;
+  return table;
 }
 
 LimitTable::LimitTable(LimitTable&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)) {}

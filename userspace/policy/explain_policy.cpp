@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "policy/difference.hpp"
 #include "policy/tally.hpp"
 
 namespace callgate::policy {
@@ -27,14 +28,6 @@ std::string selects_text(const CompiledPolicy& policy, const Caller& caller) {
                : fmt::format("no: the caller is not of namespace {}", document.namespace_name);
   }
   return "no: no entry of its callers matches";
-}
-
-std::string target_text(const Target& target) {
-  std::string text = target.host;
-  if (target.range) text += fmt::format("{}{}", text.empty() ? "" : " in ", target.range->text());
-  if (text.empty()) text = target.upstream.identity;
-  if (target.port) text += fmt::format(" port {}", *target.port);
-  return text;
 }
 
 std::string outcome_text(const Condition::Result& result) {
@@ -63,7 +56,7 @@ PolicyStep explain_policy(const CompiledPolicy& policy, bool counts, const Calle
   step.counts = counts && selects;
   const Target* target = selects ? policy.target_of(prepared.host.view(), call.port, call.address) : nullptr;
   if (target == nullptr) return step;
-  step.target = target_text(*target);
+  step.target = to_string(*target);
   const auto& rules = policy.document().rules;
   for (std::uint32_t i = 0; i < rules.size(); ++i) {
     RuleStep& added = step.rules.emplace_back();

@@ -61,6 +61,11 @@ const std::vector<std::vector<std::string>> commands{
     {"sessions", "show"},
     {"sessions", "tail"},
     {"policy", "check"},
+    {"policy", "explain"},
+    {"policy", "test"},
+    {"policy", "diff"},
+    {"policy", "status"},
+    {"policy", "schema"},
     {"config", "check"},
     {"identity", "show"},
     {"identity", "bundle"},
@@ -112,6 +117,9 @@ TEST_CASE("command lines without sense are usage errors") {
                                              {"run", "--name"},
                                              {"run", "--", ""},
                                              {"policy", "check"},
+                                             {"policy", "explain"},
+                                             {"policy", "test"},
+                                             {"policy", "diff"},
                                              {"identity", "bundle", "--format", "der"}}) {
     const auto ran = run(arguments);
     INFO((arguments.empty() ? "nothing" : arguments[0]));
