@@ -75,9 +75,9 @@ struct Rule {
   std::string name;
   std::vector<std::string> functions;  // as written; the forms are those of parse_function
   Action action = Action::deny;
-  std::string reason;  // the author's words for the caller; may be empty
-  std::string when;    // a condition in CEL; empty: none
-  Obligations obligations;
+  std::string reason;     // the author's words for the caller; may be empty
+  std::string when = {};  // a condition in CEL; empty: none
+  Obligations obligations = {};
 
   bool operator==(const Rule&) const = default;
 };

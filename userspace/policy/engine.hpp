@@ -63,10 +63,10 @@ struct Call {
   std::string_view method;           // "POST"; for tcp and tls "connect"
   std::string_view path;             // for http what normalize_path (policy/path.hpp) gives, else empty
   const Address* address = nullptr;  // that was dialled; null is in no `cidr`
-  std::string_view query;            // without "?", as sent
-  std::span<const HeaderField> headers;
-  std::optional<std::uint64_t> size;  // of the body in bytes, where the head says it
-  Body body;
+  std::string_view query = {};       // without "?", as sent
+  std::span<const HeaderField> headers = {};
+  std::optional<std::uint64_t> size = {};  // of the body in bytes, where the head says it
+  Body body = {};
   std::uint64_t time_ns = 0;  // of the decision, since 1970; 0: the clock is read where it is asked for
 };
 
