@@ -60,8 +60,10 @@ class Exchange {
   // Records the call as interrupted and lets go of everything.
   void abandon(std::string_view code, std::string_view detail);
   [[nodiscard]] const Ending& ending() const { return ending_; }
+  // Whom the call is for.
+  [[nodiscard]] const std::string& host() const { return name_.host; }
   // The policies have changed. True if step() has more to say: an upgraded connection that they do not allow
-  // ends.
+  // ends, and so does a call to a target that they do not have any more.
   [[nodiscard]] bool policy_changed();
   // Forgets the call: ready for the next one, of any flow.
   void clear();

@@ -49,7 +49,15 @@ Exchange::Progress Exchange::relay_upgraded() {
 }
 
 bool Exchange::policy_changed() {
-  if (phase_ != Phase::upgraded) return false;
+  if (phase_ == Phase::none || phase_ == Phase::flushing || phase_ == Phase::ended) return false;
+  if (phase_ != Phase::upgraded) {
+    // A call that was allowed is let through, unless its target is not to be called at all any more.
+    if (refusal_ || !session_->forbidden(name_.host)) return false;
+    if (upstream_ != nullptr) upstream_->stream->reset_on_close();
+    fail({403, "policy_changed", "the policies changed, and do not have the target of the call any more"},
+         record::Outcome::interrupted);
+    return true;
+  }
   session_->refresh();
   if (session_->selection().mode() != policy::Mode::enforce) return false;
   const policy::Decision now = ask({});

@@ -126,6 +126,7 @@ bool HttpConversation::step_call() {
 
 void HttpConversation::end_call(bool keep) {
   const Exchange::Ending ending = exchange_->ending();
+  host_ = exchange_->host();
   context_.give_back(std::move(exchange_));
   if (keep && (!context_.draining || context_.keep_idle)) {
     phase_ = Phase::idle;
@@ -184,9 +185,13 @@ void HttpConversation::drain() {
   if (phase_ == Phase::idle && session_.input().empty()) session_.finish(record::Outcome::completed, {}, {});
 }
 
-// The next call is judged anew when it comes.
+// The next call is judged anew when it comes, but a connection to a target that is forbidden now is not kept.
 void HttpConversation::policy_changed() {
   if (phase_ == Phase::call && exchange_->policy_changed()) step();
+  if (phase_ == Phase::idle && session_.input().empty() && !host_.empty() && session_.forbidden(host_)) {
+    session_.finish(record::Outcome::interrupted, "policy_changed",
+                    "the policies changed, and do not have the target of the connection any more");
+  }
 }
 
 void HttpConversation::abandon(std::string_view code, std::string_view detail) {

@@ -44,6 +44,7 @@ class HttpConversation final : public Conversation {
   ThreadContext& context_;
   std::unique_ptr<Exchange> exchange_;
   Exchange::Ending ending_;  // of the last call
+  std::string host_;         // of the last call
   Nanoseconds head_since_;
   std::uint64_t lingered_ = 0;
   Phase phase_ = Phase::head;

@@ -83,6 +83,13 @@ bool Session::refresh() {
   return !first && selection_.mode() != before;
 }
 
+bool Session::forbidden(std::string_view host) const {
+  const policy::Engine& engine = *context_.policy->engine;
+  const policy::Selection selection = engine.select(caller());
+  return selection.mode() == policy::Mode::enforce &&
+         !engine.has_target(selection, host, flow_.destination.port, &flow_.destination);
+}
+
 void Session::open() {
   const bool enforced = selection_.mode() == policy::Mode::enforce;
   if (!record_opened() && enforced) {

@@ -73,6 +73,9 @@ class Session final : private StreamUser {
   bool refresh();
   // hand_over() to the conversation that its present mode begins with.
   void change_conversation();
+  // Whether the policies of now, which the flow may not have turned to yet, enforce, and have no such target
+  // for it: what is still open to that target is to end.
+  [[nodiscard]] bool forbidden(std::string_view host) const;
   void count_call() { ++calls_; }
   // Hands the flow to `next`, which goes on with what was received and not consumed. The caller is destroyed
   // by it.

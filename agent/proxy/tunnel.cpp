@@ -22,7 +22,11 @@ Tunnel::Tunnel(Session& session, const Id& call, Stream& target, CallEnd& end, P
 
 Tunnel::Progress Tunnel::step() {
   bool busy = false;
-  for (const Way way : {Way::to_target, Way::to_caller}) {
+  // By turns: what one direction leaves free of the ring must not be all that the other ever gets.
+  caller_first_ = !caller_first_;
+  const Way first = caller_first_ ? Way::to_caller : Way::to_target;
+  const Way second = caller_first_ ? Way::to_target : Way::to_caller;
+  for (const Way way : {first, second}) {
     budget_ = receives_per_step;
     over_ = over_ || !pump(way);
     if (over_) return Progress::ended;

@@ -61,6 +61,7 @@ class Tunnel {
   Nanoseconds ring_since_ = 0;  // waits for space in the ring; 0: it does not
   int budget_ = 0;              // receives that are left to this step
   bool over_ = false;
+  bool caller_first_ = true;
   const Payload payload_;
   bool ended_[2] = {false, false};   // what comes in this way has ended
   bool closed_[2] = {false, false};  // and that was passed on

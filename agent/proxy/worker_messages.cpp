@@ -100,7 +100,8 @@ void Worker::Loop::start(const v1::Start& message, Fd ring_file, const Fd& limit
   }
   ring_file_ = std::move(ring_file);
   context_ = std::make_unique<ThreadContext>(
-      *settings, poller_, std::move(*ring), std::move(*limits), IdSource(message.generation(), message.thread()),
+      *settings, poller_, std::move(*ring), std::move(*limits),
+      IdSource(message.generation(), message.thread()),
       [this](std::uint64_t cookie, bool v6, std::uint32_t count) { ask_sockets(cookie, v6, count); },
       [this](std::uint64_t request, const ProcessDirectory::Process& process) {
         ask_process(request, process);

@@ -112,6 +112,14 @@ class CompiledEngine final : public Engine {
     return names;
   }
 
+  [[nodiscard]] bool has_target(const Selection& selection, std::string_view host, std::uint16_t port,
+                                const Address* address) const override {
+    const CanonicalHost canonical(host);
+    return std::any_of(selection.entries_.begin(), selection.entries_.end(), [&](const auto& entry) {
+      return policies_[entry.policy].target_of(canonical.view(), port, address) != nullptr;
+    });
+  }
+
   [[nodiscard]] bool is_opaque(const Selection& selection, std::string_view host, std::uint16_t port,
                                const Address* address) const override {
     const CanonicalHost canonical(host);

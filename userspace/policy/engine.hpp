@@ -161,6 +161,9 @@ class Engine {
   // The names that resolved to this IP address (its port is ignored): what a connection that says no name may
   // be for.
   [[nodiscard]] virtual std::vector<std::string_view> names_of(const Address& address) const = 0;
+  // True if one of the policies has the target, whatever it says of its functions.
+  [[nodiscard]] virtual bool has_target(const Selection& selection, std::string_view host, std::uint16_t port,
+                                        const Address* address) const = 0;
   // True if one of the policies says `protocol: opaque` of the target.
   [[nodiscard]] virtual bool is_opaque(const Selection& selection, std::string_view host, std::uint16_t port,
                                        const Address* address) const = 0;

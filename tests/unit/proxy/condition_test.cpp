@@ -223,3 +223,40 @@ TEST_CASE("bytes over their limit do not pass") {
   CHECK(answer.starts_with("HTTP/1.1 429"));
   CHECK(answer.find('b' + std::string(10, 'b')) == std::string::npos);
 }
+
+TEST_CASE("a call under way and an idle connection end when their target is forbidden, and no others") {
+  const std::string other = R"(apiVersion: callgate.dev/v1
+kind: CallPolicy
+metadata: {name: other}
+spec:
+  callers: [{workload: "*"}]
+  targets: [{host: other.test}]
+  rules: [{name: all, functions: ["*"], action: allow}]
+)";
+  Bed bed;
+  Peer idle = bed.call();
+  idle.send(get("/1"));
+  Peer first = bed.target.accept();
+  first.read_until("\r\n\r\n");
+  first.send("HTTP/1.1 204 No Content\r\n\r\n");
+  CHECK(idle.read_response().starts_with("HTTP/1.1 204"));
+  Peer waiting = bed.call();
+  waiting.send(get("/2"));
+  first.read_until("\r\n\r\n");
+  Peer streaming = bed.call();
+  streaming.send(get("/3"));
+  Peer second = bed.target.accept();
+  second.read_until("\r\n\r\n");
+  second.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+  CHECK(streaming.read_until("half").starts_with("HTTP/1.1 200"));
+  // The same target with other rules: what was allowed goes on.
+  bed.node.set_policy(counting("{calls: 100, per: 1h}"));
+  second.send("and");
+  CHECK(streaming.read_exactly(3) == "and");
+  bed.node.set_policy(other);
+  CHECK(idle.read_to_end().empty());
+  const std::string answer = waiting.read_response();
+  CHECK(answer.starts_with("HTTP/1.1 403"));
+  CHECK(answer.find("policy_changed") != std::string::npos);
+  CHECK(streaming.ends_with_reset());
+}
