@@ -120,6 +120,10 @@ class Exchange {
   // The next piece of what was held.
   void take_held(Content& content);
   [[nodiscard]] bool holds() const { return held_sent_ < held_.size(); }
+  void hold_trailers();
+  [[nodiscard]] const std::vector<http1::Field>& request_trailers() const {
+    return held_whole_ ? held_trailers_ : requests_.trailers();
+  }
   void forget_held();
 
   // exchange_relay.cpp: both directions
@@ -171,6 +175,8 @@ class Exchange {
   CallLimits limits_;
   std::string held_;           // of the request's body, before the decision
   std::size_t held_sent_ = 0;  // bytes of it
+  std::string held_trailer_text_;
+  std::vector<http1::Field> held_trailers_;  // in that text
   std::unique_ptr<UpstreamConnection> upstream_;
   std::optional<Tunnel> tunnel_;  // of an upgraded connection
   std::string offer_;             // protocols that the caller offers to change to

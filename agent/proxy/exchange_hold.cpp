@@ -30,7 +30,10 @@ Exchange::Progress Exchange::hold() {
         if (step.body.size() > most - held_.size()) return decide_held(policy::Body::State::too_large);
         held_.append(step.body);
       }
-      if (step.event == http1::Event::end) held_whole_ = true;
+      if (step.event == http1::Event::end) {
+        held_whole_ = true;
+        hold_trailers();
+      }
       input.consume(step.consumed);
     }
     input.keep();
@@ -69,6 +72,23 @@ policy::Decision Exchange::ask(const policy::Body& body) const {
   return DecisionStage::run(*session_, name_, reader.head(), body);
 }
 
+// What was received is dropped before they are sent.
+void Exchange::hold_trailers() {
+  const auto& trailers = requests_.trailers();
+  for (const http1::Field& field : trailers)
+    held_trailer_text_.append(field.name).append(field.value);
+  std::string_view rest = held_trailer_text_;
+  const auto take = [&](std::size_t size) {
+    const auto part = rest.substr(0, size);
+    rest.remove_prefix(size);
+    return part;
+  };
+  for (const http1::Field& field : trailers) {
+    const auto name = take(field.name.size());
+    held_trailers_.push_back({name, take(field.value.size())});
+  }
+}
+
 void Exchange::take_held(Content& content) {
   const std::string_view piece = std::string_view(held_).substr(held_sent_, held_piece);
   content.add(piece);
@@ -81,6 +101,8 @@ void Exchange::forget_held() {
   held_.clear();
   held_sent_ = 0;
   held_whole_ = false;
+  held_trailer_text_.clear();
+  held_trailers_.clear();
 }
 
 }  // namespace callgate::proxy

@@ -97,9 +97,9 @@ bool Exchange::read_request(Content& content) {
   body_seen_ = body_seen_ || !bytes.empty();
   bool recorded =
       context_.recorder.payload(id_, record::Direction::request, record::PayloadKind::body, bytes);
-  if (request_done_ && recorded && !requests_.trailers().empty()) {
+  if (request_done_ && recorded && !request_trailers().empty()) {
     recorded = context_.recorder.payload(id_, record::Direction::request, record::PayloadKind::trailers,
-                                         format_trailers(requests_.trailers()));
+                                         format_trailers(request_trailers()));
   }
   if (auto failure = limits_.take(bytes.size(), context_.clock.now())) {
     fail(*failure, record::Outcome::denied);
@@ -118,7 +118,7 @@ void Exchange::send_request(std::string_view content) {
   if (request_framing_ == http1::Framing::chunked) {
     text.assign(first);
     http1::append_chunk(text, content);
-    if (request_done_) http1::append_last_chunk(text, requests_.trailers());
+    if (request_done_) http1::append_last_chunk(text, request_trailers());
     first = text;
     second = {};
   }

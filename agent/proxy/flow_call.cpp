@@ -7,7 +7,7 @@
 namespace callgate::proxy {
 
 FlowCall::FlowCall(Session& session)
-    : session_(session), context_(session.context()), id_(context_.ids.next()) {
+    : session_(session), context_(session.context()), id_(context_.ids.next()), limits_(context_.limits) {
   end_.opened_at = context_.clock.now();
 }
 
@@ -26,6 +26,12 @@ bool FlowCall::open(const policy::Decision& decision, std::string_view function,
   return true;
 }
 
+std::optional<Failure> FlowCall::count(const policy::Decision& decision, std::string_view function,
+                                       std::string_view host) {
+  return limits_.begin(decision, session_.caller(), function,
+                       fmt::format("{}:{}", host, session_.flow().destination.port), context_.clock.now());
+}
+
 bool FlowCall::recorded(bool written) {
   if (written) {
     ring_since_ = 0;
@@ -40,6 +46,7 @@ bool FlowCall::recorded(bool written) {
 void FlowCall::end(const Tunnel::Ending& ending) {
   ending_ = ending;
   ending_set_ = true;
+  if (end_.connected_at == 0) limits_.give_back(context_.clock.now());
   Counters& counters = context_.counters;
   if (ending.outcome == record::Outcome::denied) ++counters.calls_denied;
   if (ending.outcome == record::Outcome::refused) ++counters.calls_refused;

@@ -6,6 +6,7 @@
 
 #include "base/ids.hpp"
 #include "policy/engine.hpp"
+#include "proxy/call_limits.hpp"
 #include "proxy/recorder.hpp"
 #include "proxy/session.hpp"
 #include "proxy/tunnel.hpp"
@@ -24,6 +25,11 @@ class FlowCall {
   }
   // Records that the call is open. False: there is no space yet; step again.
   [[nodiscard]] bool open(const policy::Decision& decision, std::string_view function, std::string_view host);
+  // Counts the connection under the limits of `decision`, which lives as long as the call; a failure where
+  // there is no room.
+  [[nodiscard]] std::optional<Failure> count(const policy::Decision& decision, std::string_view function,
+                                             std::string_view host);
+  [[nodiscard]] CallLimits& limits() { return limits_; }
   // Passes on whether an event was written; where not, the session waits for the ring, with a deadline.
   [[nodiscard]] bool recorded(bool written);
   // Ends the call and the flow, as soon as the ring has space for that. `reset`: the caller's connection
@@ -43,6 +49,7 @@ class FlowCall {
   ThreadContext& context_;
   const Id id_;
   CallEnd end_;
+  CallLimits limits_;
   Tunnel::Ending ending_;
   Nanoseconds ring_since_ = 0;
   bool open_ = false;  // in the record

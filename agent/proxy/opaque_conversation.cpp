@@ -43,6 +43,10 @@ void OpaqueConversation::open() {
     refuse(*target_.refusal);
     return;
   }
+  if (const auto failure = call_.count(target_.decision, "tcp:connect", target_.host)) {
+    end({record::Outcome::denied, failure->code, failure->detail, true});
+    return;
+  }
   const auto bucket = session_.upstream_bucket(*target_.decision.upstream, target_.host);
   if (!bucket) {
     refuse({503, bucket.error().code, bucket.error().message});
@@ -96,8 +100,8 @@ void OpaqueConversation::connect() {
 void OpaqueConversation::record_upstream() {
   if (!call_.recorded(context_.recorder.call_upstream(call_.id(), upstream_->facts()))) return;
   phase_ = Phase::relaying;
-  tunnel_.emplace(session_, call_.id(), *upstream_->stream, call_.facts(), Tunnel::Payload::recorded,
-                  caller_ended_);
+  tunnel_.emplace(session_, call_.id(), *upstream_->stream, call_.facts(), call_.limits(),
+                  Tunnel::Payload::recorded, caller_ended_);
   relay();
 }
 

@@ -89,6 +89,10 @@ void TlsConversation::record_offer() {
            tls::Alert::protocol_version);
     return;
   }
+  if (const auto failure = call_.count(decision_, "tls:connect " + host_, host_)) {
+    refuse(*failure, tls::Alert::access_denied, record::Outcome::denied);
+    return;
+  }
   ++context_.counters.calls_allowed;
   prove();
 }
@@ -207,7 +211,8 @@ void TlsConversation::record_version() {
     return;
   }
   phase_ = Phase::relaying;
-  tunnel_.emplace(session_, call_.id(), *upstream_->stream, call_.facts(), Tunnel::Payload::counted, false);
+  tunnel_.emplace(session_, call_.id(), *upstream_->stream, call_.facts(), call_.limits(),
+                  Tunnel::Payload::counted, false);
   tunnel_->begin_with(answer_.bytes());
   answer_.clear();
   relay();

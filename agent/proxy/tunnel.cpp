@@ -8,13 +8,14 @@ constexpr int receives_per_step = 4;
 
 }  // namespace
 
-Tunnel::Tunnel(Session& session, const Id& call, Stream& target, CallEnd& end, Payload payload,
-               bool caller_ended)
+Tunnel::Tunnel(Session& session, const Id& call, Stream& target, CallEnd& end, CallLimits& limits,
+               Payload payload, bool caller_ended)
     : session_(session),
       context_(session.context()),
       call_(call),
       target_(target),
       end_(end),
+      limits_(limits),
       moved_(context_.clock.now()),
       payload_(payload) {
   ended_[0] = caller_ended;
@@ -92,6 +93,10 @@ bool Tunnel::pump(Way way) {
 
 bool Tunnel::pass(Way way, std::string_view bytes) {
   const bool outward = way == Way::to_target;
+  if (const auto failure = limits_.take(bytes.size(), context_.clock.now())) {
+    ending_ = {record::Outcome::denied, failure->code, failure->detail, true};
+    return false;
+  }
   const auto direction = outward ? record::Direction::request : record::Direction::response;
   (outward ? end_.request_body_size : end_.response_body_size) += bytes.size();
   if (!outward && end_.first_byte_at == 0) end_.first_byte_at = context_.clock.now();

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/ids.hpp"
+#include "proxy/call_limits.hpp"
 #include "proxy/recorder.hpp"
 #include "proxy/session.hpp"
 
@@ -27,8 +28,10 @@ class Tunnel {
   enum class Payload : std::uint8_t { recorded, counted };
 
   // Sends what the session's input holds first. `caller_ended`: the caller has ended its half, and that was
-  // read. `target` and `end` outlive the tunnel; `end` gets sizes and the time of the target's first byte.
-  Tunnel(Session& session, const Id& call, Stream& target, CallEnd& end, Payload payload, bool caller_ended);
+  // read. `target`, `end` and `limits` outlive the tunnel; `end` gets sizes and the time of the target's
+  // first byte.
+  Tunnel(Session& session, const Id& call, Stream& target, CallEnd& end, CallLimits& limits, Payload payload,
+         bool caller_ended);
 
   // What of the target's bytes was read before: passed on first.
   void begin_with(std::string_view from_target) { first_ = from_target; }
@@ -55,6 +58,7 @@ class Tunnel {
   const Id call_;
   Stream& target_;
   CallEnd& end_;
+  CallLimits& limits_;
   Ending ending_;
   std::string first_;
   Nanoseconds moved_;           // when a side last took something

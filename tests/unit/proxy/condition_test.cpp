@@ -260,3 +260,44 @@ spec:
   CHECK(answer.find("policy_changed") != std::string::npos);
   CHECK(streaming.ends_with_reset());
 }
+
+TEST_CASE("connections that nobody reads are counted too, and their bytes") {
+  const auto opaque = [](const std::string& limit) {
+    return R"(apiVersion: callgate.dev/v1
+kind: CallPolicy
+metadata: {name: counted}
+spec:
+  callers: [{workload: "*"}]
+  targets: [{host: target.test, upstream: {tls: plaintext}}]
+  rules: [{name: some, functions: ["tcp:connect"], action: allow, limit: )" +
+           limit + "}]\n";
+  };
+  SECTION("how many there may be") {
+    Bed bed;
+    bed.node.set_policy(opaque("{calls: 1, per: 1h}"));
+    Peer first = bed.call();
+    first.send("HELO\r\n");
+    Peer target = bed.target.accept();
+    CHECK(target.read_exactly(6) == "HELO\r\n");
+    Peer second = bed.call();
+    second.send("HELO\r\n");
+    CHECK(second.ends_with_reset());
+    CHECK_FALSE(bed.target.has_connection());
+    first.close();
+    target.close();
+    const auto calls = bed.records().calls;
+    REQUIRE(calls.size() == 2);
+    CHECK(calls[1].code == "limit_exceeded");
+    CHECK(calls[1].outcome == record::Outcome::denied);
+  }
+  SECTION("how much may pass") {
+    Bed bed;
+    bed.node.set_policy(opaque("{bytes: 1KiB, per: 1h}"));
+    Peer caller = bed.call();
+    caller.send(std::string(1000, 'a'));
+    Peer target = bed.target.accept();
+    CHECK(target.read_exactly(1000).size() == 1000);
+    target.send(std::string(100, 'b'));
+    CHECK(caller.ends_with_reset());
+  }
+}

@@ -77,7 +77,9 @@ TEST_CASE("a new policy rules the next call of a connection that is open") {
   target.read_until("\r\n\r\n");
   target.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   CHECK(caller.read_response().substr(9, 3) == "200");
-  bed.node.set_policy(process_policy().replace(process_policy().find("curl"), 4, "wget"));
+  std::string stricter = plaintext_policy();
+  stricter.replace(stricter.find("/forbidden"), 10, "/a");
+  bed.node.set_policy(stricter);
   caller.send(get("/a"));
   CHECK(caller.read_response().substr(9, 3) == "403");
   bed.node.set_policy(plaintext_policy("observe"));
