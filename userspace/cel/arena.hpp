@@ -1,6 +1,7 @@
 // Memory of one evaluation: given out piece by piece, taken back as a whole, never more than a limit.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -49,31 +50,34 @@ class Arena {
   [[nodiscard]] bool copy(std::string_view text, std::string_view& copied) {
     auto* const memory = static_cast<char*>(allocate(text.size()));
     if (memory == nullptr) return false;
-    std::memcpy(memory, text.data(), text.size());
+    if (!text.empty()) std::memcpy(memory, text.data(), text.size());
     copied = {memory, text.size()};
     return true;
   }
-  // Everything that was given out ends.
+  // Everything that was given out ends: for the host to call between evaluations.
   void clear() {
     if (blocks_.size() > 1) blocks_.resize(1);
     next_ = blocks_.empty() ? nullptr : blocks_.front().get();
-    left_ = blocks_.empty() ? 0 : block_size;
+    left_ = blocks_.empty() ? 0 : block_size();
     used_ = left_;
   }
 
  private:
-  static constexpr std::size_t block_size = 16U << 10U;
+  [[nodiscard]] std::size_t block_size() const {
+    constexpr std::size_t usual = 16U << 10U;
+    return std::min(usual, limit_ & ~std::size_t{15});
+  }
 
   void* grow(std::size_t size) {
-    const std::size_t wanted = size > block_size ? size : block_size;
+    const std::size_t wanted = std::max(size, block_size());
     if (wanted > limit_ || used_ > limit_ - wanted) return nullptr;
-    if (!blocks_.empty() && wanted > block_size) {
+    if (!blocks_.empty() && wanted > block_size()) {
       // Of its own, so that what is left of the present block stays in use.
       blocks_.push_back(std::make_unique_for_overwrite<char[]>(wanted));
       used_ += wanted;
       return blocks_.back().get();
     }
-    const std::size_t made = blocks_.empty() ? block_size : wanted;
+    const std::size_t made = blocks_.empty() ? block_size() : wanted;
     blocks_.push_back(std::make_unique_for_overwrite<char[]>(made));
     used_ += made;
     next_ = blocks_.back().get();

@@ -12,7 +12,10 @@ struct Checked {
   Type type;
   std::size_t locals = 0;  // that loops need at once
   // The variables and fields that are looked at: "call.body"; by the longest path that objects declare.
+  // "call.*": all of its fields, since the object is used as a whole.
   std::vector<std::string> uses;
+  // Whether it takes evaluation to know which object a field is of.
+  bool finds_fields = false;
 };
 
 // Annotates the tree: names get their variables, calls their functions, patterns are compiled. With

@@ -14,6 +14,8 @@
 namespace callgate::cel {
 namespace {
 
+constexpr std::int64_t nanoseconds_per_second = 1'000'000'000;
+
 Value out_of_range(Evaluation& evaluation) {
   return evaluation.fail("range", "the value does not fit into the type");
 }
@@ -23,10 +25,13 @@ Value unreadable(Evaluation& evaluation) {
 
 template <typename Number>
 bool read_whole(std::string_view text, Number& number) {
+  if (text.starts_with('+')) {
+    text.remove_prefix(1);
+    if (text.starts_with('-')) return false;
+  }
   const char* const end = text.data() + text.size();
-  const char* const begin = text.data() + (text.starts_with('+') ? 1 : 0);
-  const auto parsed = std::from_chars(begin, end, number);
-  return parsed.ec == std::errc{} && parsed.ptr == end && begin != end;
+  const auto parsed = std::from_chars(text.data(), end, number);
+  return parsed.ec == std::errc{} && parsed.ptr == end;
 }
 
 Value to_int(Evaluation& evaluation, const Value& value) {
@@ -85,7 +90,7 @@ Value to_double(Evaluation& evaluation, const Value& value) {
       char* end = nullptr;
       const double number = std::strtod(text.c_str(), &end);
       const bool plain = !text.empty() && end == text.c_str() + text.size() &&
-                         text.find_first_of("xXpP ") == std::string::npos;
+                         text.find_first_of("xXpP( \t\n\v\f\r") == std::string::npos;
       return plain ? Value::real(number) : unreadable(evaluation);
     }
     default:
@@ -199,6 +204,11 @@ Value default_of(WellKnown message) {
 }  // namespace
 
 Value apply_conversion(Evaluation& evaluation, Function function, const Value& argument) {
+  const bool reads = argument.is(Kind::string) || argument.is(Kind::bytes);
+  if (reads && function != Function::type_of && function != Function::dyn &&
+      !evaluation.charge(argument.as_text().size() / 16)) {
+    return evaluation.too_expensive();
+  }
   switch (function) {
     case Function::to_int:
       return to_int(evaluation, argument);
@@ -232,7 +242,8 @@ Value make_well_known(Evaluation& evaluation, std::size_t message, std::span<con
       if (!field.value.is(Kind::integer)) return evaluation.no_overload();
       if (field.key.as_text() == "seconds") {
         time.seconds = field.value.as_integer();
-      } else if (field.key.as_text() == "nanos" && std::abs(field.value.as_integer()) < 1'000'000'000) {
+      } else if (field.key.as_text() == "nanos" && field.value.as_integer() > -nanoseconds_per_second &&
+                 field.value.as_integer() < nanoseconds_per_second) {
         time.nanoseconds = static_cast<std::int32_t>(field.value.as_integer());
       } else {
         return out_of_range(evaluation);
@@ -243,7 +254,10 @@ Value make_well_known(Evaluation& evaluation, std::size_t message, std::span<con
         return out_of_range(evaluation);
       return Value::timestamp(time);
     }
-    if (std::abs(time.seconds) > longest_span) return out_of_range(evaluation);
+    const bool contradicts =
+        (time.seconds > 0 && time.nanoseconds < 0) || (time.seconds < 0 && time.nanoseconds > 0);
+    if (time.seconds > longest_span || time.seconds < -longest_span || contradicts)
+      return out_of_range(evaluation);
     return Value::duration(time);
   }
   Value made = default_of(kind);

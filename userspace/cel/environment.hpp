@@ -1,6 +1,7 @@
 // What expressions may use: variables, and objects with fields.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -27,6 +28,15 @@ struct ObjectType {
   [[nodiscard]] std::optional<std::size_t> find(std::string_view field) const;
 };
 
+using ObjectTypes = std::map<std::string, ObjectType, std::less<>>;
+
+// Functions beyond the language's own, that an environment has unless it is told otherwise.
+enum class Library : std::uint8_t {
+  strings,  // charAt, indexOf, lastIndexOf, join, lowerAscii, upperAscii, replace, split, substring, trim,
+            // reverse, strings.quote, format
+  math,     // math.greatest and the others
+};
+
 class Environment {
  public:
   // Throws std::invalid_argument for a name that is there already.
@@ -37,6 +47,9 @@ class Environment {
   // The prefix that names may be written without: "a.b" finds "a.b.x" and "a.x" as `x`.
   void set_container(std::string container) { container_ = std::move(container); }
 
+  void enable(Library library, bool enabled) { enabled_[static_cast<std::size_t>(library)] = enabled; }
+  [[nodiscard]] bool has(Library library) const { return enabled_[static_cast<std::size_t>(library)]; }
+
   struct Variable {
     std::string name;
     Type type;
@@ -46,6 +59,7 @@ class Environment {
   [[nodiscard]] std::optional<std::size_t> find_variable(std::string_view name) const;
   [[nodiscard]] std::span<const Overload> find_functions(std::string_view name) const;
   [[nodiscard]] const ObjectType* find_object(std::string_view name) const;
+  [[nodiscard]] const ObjectTypes& objects() const { return objects_; }
   [[nodiscard]] const std::string& container() const { return container_; }
   // The names that `name` could mean, the innermost first. A leading dot means itself alone.
   [[nodiscard]] std::vector<std::string> candidates(std::string_view name) const;
@@ -53,9 +67,10 @@ class Environment {
  private:
   std::vector<Variable> variables_;
   std::map<std::string, std::size_t, std::less<>> by_name_;
-  std::map<std::string, ObjectType, std::less<>> objects_;
+  ObjectTypes objects_;
   std::map<std::string, std::vector<Overload>, std::less<>> functions_;
   std::string container_;
+  std::array<bool, 2> enabled_{true, true};
 };
 
 }  // namespace callgate::cel

@@ -116,11 +116,16 @@ Value Evaluation::name(const Expression& e) {
 // Kind::absent where it is not there.
 Value Evaluation::field_of(const Value& target, const Expression& e) {
   if (target.is(Kind::map)) {
-    (void)charge(target.as_map().size() / 64);
-    return target.as_map().find(Value::string(e.text), arena_);
+    const Value key = Value::string(e.text);
+    if (!charge_lookup(target.as_map(), key)) return too_expensive();
+    return target.as_map().find(key, arena_);
   }
-  if (target.is(Kind::object) && e.slot != 0) return target.as_object().field(e.slot - 1, arena_);
-  return no_overload();
+  if (!target.is(Kind::object)) return no_overload();
+  if (e.slot != 0) return target.as_object().field(e.slot - 1, arena_);
+  if (objects_ == nullptr) return no_overload();
+  const auto type = objects_->find(target.as_object().type_name());
+  const auto position = type != objects_->end() ? type->second.find(e.text) : std::nullopt;
+  return position ? target.as_object().field(*position, arena_) : fail("no_such_field", e.text);
 }
 
 Value Evaluation::select(const Expression& e) {
@@ -194,6 +199,7 @@ Value Evaluation::make_map(const Expression& e) {
     if (!charge(i / 8)) return too_expensive();
     const bool twice = std::any_of(entries, entries + i,
                                    [&](const Entry& other) { return are_equal(other.key, entry.key); });
+    if (!charge(0)) return too_expensive();
     if (twice) return fail("duplicate_key", "a map has the same key twice");
     entries[i] = entry;
   }

@@ -14,8 +14,10 @@ namespace callgate::cel {
 
 class Evaluation {
  public:
-  Evaluation(const Activation& activation, Arena& arena, std::size_t locals, std::int64_t budget)
-      : activation_(activation), arena_(arena), locals_(locals), budget_(budget) {}
+  // `objects`: the types of objects whose fields are found by their name; null where there are none.
+  Evaluation(const Activation& activation, Arena& arena, std::size_t locals, std::int64_t budget,
+             const ObjectTypes* objects)
+      : activation_(activation), arena_(arena), locals_(locals), budget_(budget), objects_(objects) {}
 
   [[nodiscard]] Value run(const Expression& e);
 
@@ -25,6 +27,9 @@ class Evaluation {
   [[nodiscard]] bool charge(std::size_t cost) {
     budget_ -= static_cast<std::int64_t>(cost);
     return budget_ >= 0;
+  }
+  [[nodiscard]] bool charge_lookup(const Map& map, const Value& key) {
+    return charge(static_cast<std::size_t>(lookup_cost(map, key)));
   }
   [[nodiscard]] bool are_equal(const Value& left, const Value& right) {
     return equal(left, right, arena_, budget_);
@@ -60,6 +65,7 @@ class Evaluation {
   Arena& arena_;
   boost::container::small_vector<Value, 8> locals_;
   std::int64_t budget_;
+  const ObjectTypes* objects_;
 };
 
 // What a function makes of its arguments, none of which is an error. `call` is where it is called.

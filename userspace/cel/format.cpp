@@ -24,10 +24,8 @@ class Formatter {
   Value run(std::string_view text, const List& arguments) {
     std::string out;
     std::size_t used = 0;
+    if (!evaluation_.charge(text.size() / 16)) return evaluation_.too_expensive();
     for (std::size_t i = 0; i < text.size(); ++i) {
-      if (!evaluation_.charge(out.size() > written_ ? (out.size() - written_) / 16 : 0))
-        return evaluation_.too_expensive();
-      written_ = out.size();
       if (text[i] != '%') {
         out += text[i];
         continue;
@@ -47,7 +45,10 @@ class Formatter {
       if (used == arguments.size()) return wrong("there are fewer values than places");
       const Value value = arguments.at(used++, evaluation_.arena());
       if (value.is_error()) return value;
-      if (!place(text[i], precision, value, out)) return wrong("the place is not for this value");
+      if (!place(text[i], precision, value, out)) {
+        if (!evaluation_.charge(0)) return evaluation_.too_expensive();
+        return failure_.is_error() ? failure_ : wrong("the place is not for this value");
+      }
     }
     return evaluation_.string(out);
   }
@@ -75,6 +76,7 @@ class Formatter {
       case 'x':
       case 'X':
         if (value.is(Kind::string) || value.is(Kind::bytes)) {
+          if (!evaluation_.charge(value.as_text().size() / 16)) return false;
           for (const char c : value.as_text())
             append_byte(static_cast<unsigned char>(c), verb == 'X', out);
           return true;
@@ -126,7 +128,7 @@ class Formatter {
     return true;
   }
 
-  static bool real(char verb, int precision, const Value& value, std::string& out) {
+  bool real(char verb, int precision, const Value& value, std::string& out) {
     double number = 0;
     if (value.is(Kind::real)) {
       number = value.as_real();
@@ -141,6 +143,7 @@ class Formatter {
       out += real_text(number);
       return true;
     }
+    if (!evaluation_.charge(8)) return false;
     std::array<char, 512> buffer{};
     const int written = verb == 'f' ? std::snprintf(buffer.data(), buffer.size(), "%.*f", precision, number)
                                     : std::snprintf(buffer.data(), buffer.size(), "%.*e", precision, number);
@@ -167,6 +170,7 @@ class Formatter {
       case Kind::string:
       case Kind::bytes:
       case Kind::type:
+        if (!evaluation_.charge(value.as_text().size() / 16)) return false;
         out += value.as_text();
         return true;
       case Kind::timestamp:
@@ -179,6 +183,9 @@ class Formatter {
         return plain_list(value.as_list(), out, depth);
       case Kind::map:
         return plain_map(value.as_map(), out, depth);
+      case Kind::error:
+        failure_ = value;
+        return false;
       default:
         return false;
     }
@@ -216,7 +223,7 @@ class Formatter {
   }
 
   Evaluation& evaluation_;
-  std::size_t written_ = 0;
+  Value failure_;  // that is among the values
 };
 
 }  // namespace

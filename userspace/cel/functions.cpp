@@ -192,6 +192,12 @@ bool is_variadic(Function function) {
   return function == Function::greatest || function == Function::least;
 }
 
+std::optional<Library> library_of(Function function) {
+  if (function >= Function::greatest) return Library::math;
+  if (function >= Function::char_at) return Library::strings;
+  return std::nullopt;
+}
+
 std::vector<std::string_view> function_names() {
   std::vector<std::string_view> names;
   for (const Row& row : rows) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cel/environment.hpp"
 #include "cel/expression.hpp"
 #include "cel/overload.hpp"
 
@@ -93,6 +94,9 @@ enum class Function : std::uint16_t {
 [[nodiscard]] std::span<const Overload> overloads_of(Function function);
 // Whether it takes any number of numbers, or a list of them.
 [[nodiscard]] bool is_variadic(Function function);
+
+// The library that it is of; nothing: the language itself.
+[[nodiscard]] std::optional<Library> library_of(Function function);
 
 // Every name that a call can have, for suggestions.
 [[nodiscard]] std::vector<std::string_view> function_names();

@@ -220,12 +220,7 @@ class Lexer {
       if (c == '\\' && !prefix.raw) {
         if (!read_escape(token, prefix.bytes)) return false;
       } else {
-        // A raw text keeps the backslash before its own quote, too.
-        if (c == '\\' && at_ + 1 < source_.size() && peek(1) == quote && !triple) {
-          token.text += c;
-          ++at_;
-        }
-        token.text += peek();
+        token.text += c;
         ++at_;
       }
     }
@@ -292,6 +287,27 @@ class Lexer {
 };
 
 }  // namespace
+
+bool is_keyword(const Token& token) {
+  return !token.quoted &&
+         (token.text == "in" || token.text == "true" || token.text == "false" || token.text == "null");
+}
+
+bool is_reserved(std::string_view word) {
+  static constexpr std::array<std::string_view, 17> reserved{
+      "as",  "break", "const",   "continue",  "else",   "for", "function", "if",   "import",
+      "let", "loop",  "package", "namespace", "return", "var", "void",     "while"};
+  return std::find(reserved.begin(), reserved.end(), word) != reserved.end();
+}
+
+std::string shortened(std::string_view text) {
+  constexpr std::size_t most = 80;
+  if (text.size() <= most) return std::string(text);
+  std::size_t end = most;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U)
+    --end;
+  return std::string(text.substr(0, end)) + "...";
+}
 
 bool tokenize(std::string_view source, std::vector<Token>& tokens, Issue& issue) {
   return Lexer(source, tokens, issue).run();

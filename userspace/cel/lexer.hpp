@@ -28,6 +28,14 @@ struct Token {
   std::string text;
 };
 
+// Words of the language that no field has for a name: in, true, false, null.
+[[nodiscard]] bool is_keyword(const Token& token);
+// Words that other languages could not use as names.
+[[nodiscard]] bool is_reserved(std::string_view word);
+
+// A text as messages show it: not all of a long one.
+[[nodiscard]] std::string shortened(std::string_view text);
+
 // All tokens, the last one being the end; or the issue.
 [[nodiscard]] bool tokenize(std::string_view source, std::vector<Token>& tokens, Issue& issue);
 

@@ -177,10 +177,10 @@ Value calculate(Evaluation& evaluation, Function function, const Value& left, co
 
 Value order(Evaluation& evaluation, Function function, const Value& left, const Value& right) {
   std::partial_ordering found = std::partial_ordering::unordered;
-  if (left.is_number() && right.is_number()) {
+  const bool numbers = left.is_number() && right.is_number();
+  if (!numbers && left.kind() != right.kind()) return evaluation.no_overload();
+  if (numbers) {
     found = compare_numbers(left, right);
-  } else if (left.kind() != right.kind()) {
-    return evaluation.no_overload();
   } else if (left.is(Kind::string) || left.is(Kind::bytes)) {
     if (!evaluation.charge(std::min(left.as_text().size(), right.as_text().size()) / 64))
       return evaluation.too_expensive();
@@ -230,7 +230,7 @@ bool may_be_key(const Value& value) {
 Value element(Evaluation& evaluation, const Value& of, const Value& index) {
   if (of.is(Kind::map)) {
     if (!may_be_key(index)) return evaluation.no_overload();
-    if (!evaluation.charge(of.as_map().size() / 64)) return evaluation.too_expensive();
+    if (!evaluation.charge_lookup(of.as_map(), index)) return evaluation.too_expensive();
     const Value found = of.as_map().find(index, evaluation.arena());
     return found.is(Kind::absent) ? evaluation.fail("no_such_key", "the map does not have the key") : found;
   }
@@ -244,7 +244,7 @@ Value element(Evaluation& evaluation, const Value& of, const Value& index) {
 Value contained(Evaluation& evaluation, const Value& value, const Value& in) {
   if (in.is(Kind::map)) {
     if (!may_be_key(value)) return evaluation.no_overload();
-    if (!evaluation.charge(in.as_map().size() / 64)) return evaluation.too_expensive();
+    if (!evaluation.charge_lookup(in.as_map(), value)) return evaluation.too_expensive();
     const Value found = in.as_map().find(value, evaluation.arena());
     return found.is_error() ? found : Value::boolean(!found.is(Kind::absent));
   }

@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
-#include <cstdlib>
-#include <limits>
-#include <stdexcept>
 #include <utility>
 
 #include "cel/functions.hpp"
-#include "cel/lexer.hpp"
+#include "cel/literal.hpp"
+#include "cel/macro.hpp"
+#include "cel/text.hpp"
+#include "cel/token_reader.hpp"
 
 namespace callgate::cel {
 namespace {
@@ -18,19 +16,10 @@ namespace {
 using Pointer = std::unique_ptr<Expression>;
 using Form = Expression::Form;
 
-// Words that other languages could not use as names.
-constexpr std::array<std::string_view, 17> reserved{
-    "as",  "break", "const",   "continue",  "else",   "for", "function", "if",   "import",
-    "let", "loop",  "package", "namespace", "return", "var", "void",     "while"};
-
-struct Stop {
-  Issue issue;
-};
-
-class Parser {
+class Parser : private TokenReader {
  public:
   Parser(std::vector<Token> tokens, const ParseLimits& limits)
-      : tokens_(std::move(tokens)), limits_(limits) {}
+      : TokenReader(std::move(tokens)), limits_(limits) {}
 
   Pointer run() {
     Pointer parsed = expression();
@@ -53,30 +42,6 @@ class Parser {
    private:
     Parser& parser_;
   };
-
-  [[noreturn]] static void stop(const Token& at, std::string message, std::string hint = {}) {
-    throw Stop{{at.line, at.column, std::move(message), std::move(hint)}};
-  }
-
-  [[nodiscard]] const Token& peek(std::size_t ahead = 0) const {
-    return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
-  }
-  Token take() { return tokens_[std::min(at_++, tokens_.size() - 1)]; }
-  [[nodiscard]] bool is(std::string_view punctuation) const {
-    return peek().kind == Token::Kind::punctuation && peek().text == punctuation;
-  }
-  bool accept(std::string_view punctuation) {
-    if (!is(punctuation)) return false;
-    ++at_;
-    return true;
-  }
-  void expect(std::string_view punctuation) {
-    if (accept(punctuation)) return;
-    const Token& at = peek();
-    stop(at, at.kind == Token::Kind::end
-                 ? "the expression ends before `" + std::string(punctuation) + "`"
-                 : "`" + std::string(punctuation) + "` is expected before `" + at.text + "`");
-  }
 
   Pointer make(const Token& at, Form form) {
     if (++nodes_ > limits_.nodes) stop(at, "the expression has too many parts");
@@ -143,14 +108,14 @@ class Parser {
     for (;;) {
       const Token at = peek();
       if (at.kind == Token::Kind::identifier && at.text == "in" && !at.quoted) {
-        ++at_;
+        skip();
         left = operation(at, "@in", std::move(left), addition());
         continue;
       }
       const auto found =
           std::find_if(operators.begin(), operators.end(), [&](const auto& one) { return is(one.first); });
       if (found == operators.end()) return left;
-      ++at_;
+      skip();
       left = operation(at, found->second, std::move(left), addition());
     }
   }
@@ -184,7 +149,7 @@ class Parser {
       return odd ? std::move(made) : operation(at, "!_", std::move(made), nullptr);
     }
     if (!is("-")) return member();
-    ++at_;
+    skip();
     bool odd = true;
     while (accept("-"))
       odd = !odd;
@@ -219,6 +184,8 @@ class Parser {
   Pointer after_dot(const Token& at, Pointer target) {
     const Token name = take();
     if (name.kind != Token::Kind::identifier) stop(name, "a name is expected behind the dot");
+    if (is_keyword(name))
+      stop(name, "`" + name.text + "` cannot be the name of a field", "write it in backquotes");
     if (!is("(") || name.quoted) {
       Pointer made = make(at, Form::select);
       made->text = name.text;
@@ -227,7 +194,7 @@ class Parser {
       set_target(*made, std::move(target));
       return made;
     }
-    ++at_;
+    skip();
     std::vector<Pointer> given = arguments();
     if (Pointer loop = macro(name, target, given)) return loop;
     Pointer made = make(name, Form::call);
@@ -285,11 +252,11 @@ class Parser {
       case Token::Kind::integer:
       case Token::Kind::natural:
       case Token::Kind::real:
-        ++at_;
+        skip();
         return number(at, negative);
       case Token::Kind::string:
       case Token::Kind::bytes: {
-        ++at_;
+        skip();
         Pointer made = make(at, Form::literal);
         made->text = at.text;
         made->value = at.kind == Token::Kind::string ? Value::string({}) : Value::bytes({});
@@ -302,7 +269,7 @@ class Parser {
       case Token::Kind::punctuation:
         break;
     }
-    ++at_;
+    skip();
     if (at.text == "(") {
       Pointer made = expression();
       expect(")");
@@ -311,18 +278,18 @@ class Parser {
     if (at.text == "[") return list(at);
     if (at.text == "{") return map(at);
     if (at.text == "." && peek().kind == Token::Kind::identifier) return name(".");
-    stop(at, "a value is expected before `" + at.text + "`");
+    stop(at, "a value is expected before `" + shortened(at.text) + "`");
   }
 
   Pointer name(const std::string& prefix) {
     const Token at = take();
-    if (!at.quoted && (at.text == "true" || at.text == "false" || at.text == "null")) {
+    if (at.quoted) stop(at, "only the name of a field can be in backquotes");
+    if (at.text == "true" || at.text == "false" || at.text == "null") {
       Pointer made = make(at, Form::literal);
       made->value = at.text == "null" ? Value::null() : Value::boolean(at.text == "true");
       return made;
     }
-    if (at.text == "in" || std::find(reserved.begin(), reserved.end(), at.text) != reserved.end())
-      stop(at, "`" + at.text + "` is a reserved word");
+    if (at.text == "in" || is_reserved(at.text)) stop(at, "`" + at.text + "` is a reserved word");
     if (accept("(")) {
       std::vector<Pointer> given = arguments();
       if (at.text == "has" && given.size() == 1 && prefix.empty()) return has(at, std::move(given[0]));
@@ -345,25 +312,9 @@ class Parser {
 
   Pointer number(const Token& at, bool negative) {
     Pointer made = make(at, Form::literal);
-    if (at.kind == Token::Kind::real) {
-      const double value = std::strtod(at.text.c_str(), nullptr);
-      made->value = Value::real(negative ? -value : value);
-      return made;
-    }
-    const bool hexadecimal = at.text.size() > 1 && (at.text[1] == 'x' || at.text[1] == 'X');
-    const char* first = at.text.data() + (hexadecimal ? 2 : 0);
-    const char* const last = at.text.data() + at.text.size();
-    std::uint64_t value = 0;
-    const auto parsed = std::from_chars(first, last, value, hexadecimal ? 16 : 10);
-    constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    const bool is_natural = at.kind == Token::Kind::natural;
-    if (parsed.ec != std::errc{} || (!is_natural && value > most + (negative ? 1 : 0)))
-      stop(at, "the number is too large", is_natural ? "" : "write it as a double, as in 1e20");
-    if (is_natural) {
-      made->value = Value::unsigned_integer(value);
-    } else {
-      made->value = Value::integer(static_cast<std::int64_t>(negative ? 0 - value : value));
-    }
+    std::string why;
+    std::string hint;
+    if (!read_number(at, negative, made->value, why, hint)) stop(at, why, hint);
     return made;
   }
 
@@ -391,34 +342,8 @@ class Parser {
 
   // The loop that the call of a macro stands for, or null where it is no macro.
   Pointer macro(const Token& name, Pointer& target, std::vector<Pointer>& given) {
-    struct Macro {
-      std::string_view name;
-      std::size_t arguments;
-      Expression::Loop loop;
-      bool pairs;
-      bool filtered;
-    };
-    using Loop = Expression::Loop;
-    static constexpr std::array<Macro, 14> macros{{
-        {"all", 2, Loop::all, false, false},
-        {"all", 3, Loop::all, true, false},
-        {"exists", 2, Loop::exists, false, false},
-        {"exists", 3, Loop::exists, true, false},
-        {"exists_one", 2, Loop::exists_one, false, false},
-        {"exists_one", 3, Loop::exists_one, true, false},
-        {"existsOne", 3, Loop::exists_one, true, false},
-        {"filter", 2, Loop::filter, false, false},
-        {"map", 2, Loop::map, false, false},
-        {"map", 3, Loop::map, false, true},
-        {"transformList", 3, Loop::transform_list, true, false},
-        {"transformList", 4, Loop::transform_list, true, true},
-        {"transformMap", 3, Loop::transform_map, true, false},
-        {"transformMap", 4, Loop::transform_map, true, true},
-    }};
-    const auto found = std::find_if(macros.begin(), macros.end(), [&](const Macro& macro) {
-      return macro.name == name.text && macro.arguments == given.size();
-    });
-    if (found == macros.end()) return nullptr;
+    const Macro* const found = find_macro(name.text, given.size());
+    if (found == nullptr) return nullptr;
     const std::size_t names = found->pairs ? 2 : 1;
     for (std::size_t i = 0; i < names; ++i) {
       if (given[i]->form == Form::name && !given[i]->text.starts_with('.')) continue;
@@ -439,9 +364,7 @@ class Parser {
     return made;
   }
 
-  std::vector<Token> tokens_;
   const ParseLimits& limits_;
-  std::size_t at_ = 0;
   std::size_t nodes_ = 0;
   std::uint16_t nested_ = 0;
   bool negative_ = false;  // a minus sign belongs to the number that follows
@@ -452,6 +375,10 @@ class Parser {
 std::unique_ptr<Expression> parse(std::string_view source, const ParseLimits& limits, Issue& issue) {
   if (source.size() > limits.source) {
     issue = {1, 1, "the expression is longer than " + std::to_string(limits.source) + " bytes", {}};
+    return nullptr;
+  }
+  if (!is_utf8(source)) {
+    issue = {1, 1, "the expression is not UTF-8", {}};
     return nullptr;
   }
   std::vector<Token> tokens;

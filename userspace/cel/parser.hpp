@@ -11,7 +11,7 @@ namespace callgate::cel {
 struct ParseLimits {
   std::size_t source = 64U << 10U;  // bytes
   std::size_t nodes = 20'000;
-  std::uint16_t depth = 200;  // of the tree: of brackets, and of operators one after the other
+  std::uint16_t depth = 250;  // of the tree: of brackets, and of operators one after the other
 };
 
 // Null where the source is no expression, and `issue` says why.

@@ -8,12 +8,19 @@
 namespace callgate::cel {
 
 Value Program::evaluate(const Activation& activation, Arena& arena, std::int64_t budget) const {
-  Evaluation evaluation(activation, arena, locals_, budget);
+  Evaluation evaluation(activation, arena, locals_, budget, objects_.get());
   return evaluation.run(*root_);
 }
 
 bool Program::uses(std::string_view path) const {
-  return std::find(uses_.begin(), uses_.end(), path) != uses_.end();
+  const auto has = [&](std::string_view one) {
+    return std::find(uses_.begin(), uses_.end(), one) != uses_.end();
+  };
+  if (has(path)) return true;
+  for (auto dot = path.find('.'); dot != std::string_view::npos; dot = path.find('.', dot + 1)) {
+    if (has(std::string(path.substr(0, dot)) + ".*")) return true;
+  }
+  return false;
 }
 
 std::variant<Program, Issue> compile(std::string_view source, const Environment& environment,
@@ -36,6 +43,7 @@ std::variant<Program, Issue> compile(std::string_view source, const Environment&
   program.type_ = std::move(checked.type);
   program.locals_ = checked.locals;
   program.uses_ = std::move(checked.uses);
+  if (checked.finds_fields) program.objects_ = std::make_shared<const ObjectTypes>(environment.objects());
   return program;
 }
 

@@ -30,7 +30,7 @@ struct CompileOptions {
   ParseLimits limits;
   // Whether what does not fit the types of functions is refused, instead of failing when it is evaluated.
   bool types = true;
-  // The type that the expression must have; nothing: any.
+  // The type that the expression must have; nothing: any. What is dyn is taken, and may come to have another.
   std::optional<Type> result;
 };
 
@@ -46,13 +46,16 @@ class Program {
   static constexpr std::int64_t default_budget = 100'000;
 
   [[nodiscard]] const Type& type() const { return type_; }
-  // Whether the variable or field is looked at: "call", "call.body".
+  // Whether the variable or field is looked at: "call", "call.body". All fields of an object are where it is
+  // used as a whole, as in `[call]`.
   [[nodiscard]] bool uses(std::string_view path) const;
 
  private:
+  Program() = default;
   friend std::variant<Program, Issue> compile(std::string_view, const Environment&, const CompileOptions&);
 
-  std::shared_ptr<const Expression> root_;  // shared between copies
+  std::shared_ptr<const Expression> root_;      // shared between copies
+  std::shared_ptr<const ObjectTypes> objects_;  // the same; null unless fields are found by their name
   Type type_;
   std::size_t locals_ = 0;
   std::vector<std::string> uses_;

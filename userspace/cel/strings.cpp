@@ -12,53 +12,73 @@
 namespace callgate::cel {
 namespace {
 
+constexpr std::size_t npos = std::string_view::npos;
+
 Value bad_index(Evaluation& evaluation) {
   return evaluation.fail("invalid_argument", "the text does not have so many characters");
 }
 
+// What reading a text once costs.
+std::size_t reading(std::string_view text) {
+  return text.size() / 64;
+}
+
 Value matches(Evaluation& evaluation, const Expression& call, std::string_view text,
               std::string_view pattern) {
-  if (!evaluation.charge(1 + text.size() / 16)) return evaluation.too_expensive();
-  if (call.pattern) return Value::boolean(found_in(*call.pattern, text));
+  if (call.pattern) {
+    if (!evaluation.charge(matching_cost(*call.pattern, text))) return evaluation.too_expensive();
+    return Value::boolean(found_in(*call.pattern, text));
+  }
+  // Making a pattern costs milliseconds at its worst.
+  constexpr std::size_t compilation = 2000;
+  if (!evaluation.charge(compilation + pattern.size())) return evaluation.too_expensive();
   std::string why;
-  if (!evaluation.charge(50 + pattern.size())) return evaluation.too_expensive();
   const auto compiled = compile_pattern(pattern, why);
   if (!compiled) return evaluation.fail("invalid_argument", "the pattern cannot be used");
+  if (!evaluation.charge(matching_cost(*compiled, text))) return evaluation.too_expensive();
   return Value::boolean(found_in(*compiled, text));
 }
 
-Value char_at(Evaluation& evaluation, const Points& points, std::int64_t index) {
-  if (index < 0 || static_cast<std::size_t>(index) > points.size()) return bad_index(evaluation);
-  const auto at = static_cast<std::size_t>(index);
-  return Value::string(at == points.size() ? std::string_view{} : points.part(at, at + 1));
+// The offset of the code point number `index`, or npos for what is none.
+std::size_t offset_of(std::string_view text, std::int64_t index) {
+  return index < 0 ? npos : point_offset(text, static_cast<std::size_t>(index));
 }
 
-Value substring(Evaluation& evaluation, const Points& points, std::int64_t from, std::int64_t to) {
-  const auto size = static_cast<std::int64_t>(points.size());
-  if (from < 0 || to < 0 || from > size || to > size) return bad_index(evaluation);
+Value char_at(Evaluation& evaluation, std::string_view text, std::int64_t index) {
+  const auto from = offset_of(text, index);
+  if (from == npos) return bad_index(evaluation);
+  const auto rest = text.substr(from);
+  return Value::string(rest.empty() ? rest : rest.substr(0, point_offset(rest, 1)));
+}
+
+Value substring(Evaluation& evaluation, std::string_view text, std::int64_t first,
+                std::optional<std::int64_t> last) {
+  const auto from = offset_of(text, first);
+  const auto to = last ? offset_of(text, *last) : text.size();
+  if (from == npos || to == npos) return bad_index(evaluation);
   if (from > to) return evaluation.fail("invalid_argument", "the part ends before it begins");
-  return Value::string(points.part(static_cast<std::size_t>(from), static_cast<std::size_t>(to)));
+  return Value::string(text.substr(from, to - from));
 }
 
-Value index_of(Evaluation& evaluation, std::string_view text, const Points& points, std::string_view wanted,
-               std::int64_t from) {
-  if (from < 0 || static_cast<std::size_t>(from) > points.size()) return bad_index(evaluation);
-  if (wanted.empty()) return Value::integer(from);
-  const auto start = points.part(0, static_cast<std::size_t>(from)).size();
-  const auto found = text.find(wanted, start);
-  return Value::integer(found == std::string_view::npos ? -1
-                                                        : static_cast<std::int64_t>(points.index_of(found)));
+// A place in a text as the number of its code point; -1 for none.
+Value place(std::string_view text, std::size_t offset) {
+  if (offset == npos) return Value::integer(-1);
+  return Value::integer(static_cast<std::int64_t>(count_points(text.substr(0, offset))));
 }
 
-Value last_index_of(Evaluation& evaluation, std::string_view text, const Points& points,
-                    std::string_view wanted, std::optional<std::int64_t> from) {
-  const auto size = static_cast<std::int64_t>(points.size());
-  if (from && (*from < 0 || *from > size)) return bad_index(evaluation);
-  if (wanted.empty()) return Value::integer(from.value_or(size));
-  const auto last = from ? points.part(0, static_cast<std::size_t>(*from)).size() : std::string_view::npos;
-  const auto found = text.rfind(wanted, last);
-  return Value::integer(found == std::string_view::npos ? -1
-                                                        : static_cast<std::int64_t>(points.index_of(found)));
+Value index_of(Evaluation& evaluation, std::string_view text, std::string_view wanted, std::int64_t from) {
+  const auto start = offset_of(text, from);
+  if (start == npos) return bad_index(evaluation);
+  return place(text, find_text(text, wanted, start));
+}
+
+Value last_index_of(Evaluation& evaluation, std::string_view text, std::string_view wanted,
+                    std::optional<std::int64_t> from) {
+  const auto last = from ? offset_of(text, *from) : text.size();
+  if (last == npos) return bad_index(evaluation);
+  // Searching backwards compares `wanted` at every place, at its worst.
+  if (!evaluation.charge(text.size() / 16 * (1 + wanted.size() / 64))) return evaluation.too_expensive();
+  return place(text, text.rfind(wanted, last));
 }
 
 Value join(Evaluation& evaluation, const List& list, std::string_view separator) {
@@ -82,14 +102,6 @@ Value with_case(Evaluation& evaluation, std::string_view text, char first, char 
   return evaluation.string(changed);
 }
 
-// The size of the first code point.
-std::size_t point_size(std::string_view text) {
-  std::size_t size = 1;
-  while (size < text.size() && (static_cast<unsigned char>(text[size]) & 0xc0U) == 0x80U)
-    ++size;
-  return size;
-}
-
 Value replace(Evaluation& evaluation, std::string_view text, std::string_view from, std::string_view to,
               std::int64_t limit) {
   std::string changed;
@@ -100,12 +112,12 @@ Value replace(Evaluation& evaluation, std::string_view text, std::string_view fr
     if (from.empty()) {
       changed += to;
       if (at == text.size()) break;
-      const auto size = point_size(text.substr(at));
+      const auto size = point_offset(text.substr(at), 1);
       changed += text.substr(at, size);
       at += size;
       continue;
     }
-    const auto found = text.find(from, at);
+    const auto found = find_text(text, from, at);
     if (found == std::string_view::npos) break;
     changed += text.substr(at, found - at);
     changed += to;
@@ -121,7 +133,8 @@ Value split(Evaluation& evaluation, std::string_view text, std::string_view sepa
   for (;;) {
     if (!evaluation.charge(2)) return evaluation.too_expensive();
     const bool last = limit > 0 && parts.size() + 1 == static_cast<std::size_t>(limit);
-    std::size_t end = separator.empty() ? (text.empty() ? 0 : point_size(text)) : text.find(separator);
+    std::size_t end =
+        separator.empty() ? (text.empty() ? 0 : point_offset(text, 1)) : find_text(text, separator);
     if (separator.empty() && end >= text.size()) end = std::string_view::npos;
     if (last || end == std::string_view::npos) break;
     parts.push_back(Value::string(text.substr(0, end)));
@@ -140,20 +153,27 @@ bool is_space(std::string_view point) {
   return std::find(spaces.begin(), spaces.end(), point) != spaces.end();
 }
 
-Value trim(const Points& points) {
-  std::size_t from = 0;
-  std::size_t to = points.size();
-  while (from < to && is_space(points.part(from, from + 1)))
-    ++from;
-  while (to > from && is_space(points.part(to - 1, to)))
-    --to;
-  return Value::string(points.part(from, to));
+Value trim(std::string_view text) {
+  while (!text.empty()) {
+    const auto size = point_offset(text, 1);
+    if (!is_space(text.substr(0, size))) break;
+    text.remove_prefix(size);
+  }
+  while (!text.empty()) {
+    const auto last = last_point(text);
+    if (!is_space(text.substr(last))) break;
+    text = text.substr(0, last);
+  }
+  return Value::string(text);
 }
 
-Value reverse(Evaluation& evaluation, const Points& points) {
+Value reverse(Evaluation& evaluation, std::string_view text) {
   std::string reversed;
-  for (std::size_t i = points.size(); i > 0; --i)
-    reversed += points.part(i - 1, i);
+  while (!text.empty()) {
+    const auto last = last_point(text);
+    reversed += text.substr(last);
+    text = text.substr(0, last);
+  }
   return evaluation.string(reversed);
 }
 
@@ -179,42 +199,36 @@ bool have_kinds(std::span<const Value> arguments, std::initializer_list<Kind> ki
                     [](const Value& value, Kind kind) { return value.is(kind); });
 }
 
-// Functions that need to know where characters begin.
+// Functions that count characters.
 Value apply_to_points(Evaluation& evaluation, Function function, std::span<const Value> arguments) {
   using enum Kind;
   const std::string_view text = arguments[0].as_text();
-  const Points points(text, evaluation.arena());
-  if (!points.usable() || !evaluation.charge(text.size() / 16)) return evaluation.too_expensive();
+  const bool with_number = have_kinds(arguments, {string, integer});
+  const bool with_text = have_kinds(arguments, {string, string});
+  const bool with_both = have_kinds(arguments, {string, string, integer});
   switch (function) {
     case Function::char_at:
-      if (have_kinds(arguments, {string, integer}))
-        return char_at(evaluation, points, arguments[1].as_integer());
+      if (with_number) return char_at(evaluation, text, arguments[1].as_integer());
       break;
     case Function::substring:
-      if (have_kinds(arguments, {string, integer})) {
-        return substring(evaluation, points, arguments[1].as_integer(),
-                         static_cast<std::int64_t>(points.size()));
-      }
+      if (with_number) return substring(evaluation, text, arguments[1].as_integer(), std::nullopt);
       if (have_kinds(arguments, {string, integer, integer}))
-        return substring(evaluation, points, arguments[1].as_integer(), arguments[2].as_integer());
+        return substring(evaluation, text, arguments[1].as_integer(), arguments[2].as_integer());
       break;
     case Function::index_of:
-      if (have_kinds(arguments, {string, string}))
-        return index_of(evaluation, text, points, arguments[1].as_text(), 0);
-      if (have_kinds(arguments, {string, string, integer}))
-        return index_of(evaluation, text, points, arguments[1].as_text(), arguments[2].as_integer());
+      if (with_text) return index_of(evaluation, text, arguments[1].as_text(), 0);
+      if (with_both) return index_of(evaluation, text, arguments[1].as_text(), arguments[2].as_integer());
       break;
     case Function::last_index_of:
-      if (have_kinds(arguments, {string, string}))
-        return last_index_of(evaluation, text, points, arguments[1].as_text(), std::nullopt);
-      if (have_kinds(arguments, {string, string, integer}))
-        return last_index_of(evaluation, text, points, arguments[1].as_text(), arguments[2].as_integer());
+      if (with_text) return last_index_of(evaluation, text, arguments[1].as_text(), std::nullopt);
+      if (with_both)
+        return last_index_of(evaluation, text, arguments[1].as_text(), arguments[2].as_integer());
       break;
     case Function::trim:
-      if (arguments.size() == 1) return trim(points);
+      if (arguments.size() == 1) return trim(text);
       break;
     default:
-      if (arguments.size() == 1) return reverse(evaluation, points);
+      if (arguments.size() == 1) return reverse(evaluation, text);
   }
   return evaluation.no_overload();
 }
@@ -233,10 +247,15 @@ Value apply_string(Evaluation& evaluation, const Expression& call, std::span<con
   if (!first.is(string)) return evaluation.no_overload();
   const std::string_view text = first.as_text();
   const bool with_text = have_kinds(arguments, {string, string});
+  std::size_t cost = reading(text);
+  for (const Value& argument : arguments.subspan(1)) {
+    if (argument.is(string)) cost += reading(argument.as_text());
+  }
+  // All of these read their texts a few times at most.
+  if (!evaluation.charge(2 * cost)) return evaluation.too_expensive();
   switch (call.function) {
     case Function::contains:
-      if (!evaluation.charge(text.size() / 16)) return evaluation.too_expensive();
-      if (with_text) return Value::boolean(text.find(arguments[1].as_text()) != std::string_view::npos);
+      if (with_text) return Value::boolean(find_text(text, arguments[1].as_text()) != npos);
       break;
     case Function::starts_with:
       if (with_text) return Value::boolean(text.starts_with(arguments[1].as_text()));

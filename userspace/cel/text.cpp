@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 namespace callgate::cel {
 namespace {
@@ -46,20 +47,32 @@ bool is_utf8(std::string_view text) {
 }
 
 std::size_t count_points(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins_point));
+  if (text.empty()) return 0;
+  return 1 + static_cast<std::size_t>(std::count_if(text.begin() + 1, text.end(), begins_point));
 }
 
-Points::Points(std::string_view text, Arena& arena)
-    : text_(text), starts_(arena.make_array<std::size_t>(count_points(text) + 1)) {
-  if (starts_ == nullptr) return;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (begins_point(text[i])) starts_[size_++] = i;
+std::size_t point_offset(std::string_view text, std::size_t index) {
+  if (index == 0) return 0;
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    if (begins_point(text[i]) && --index == 0) return i;
   }
-  starts_[size_] = text.size();
+  return index == 1 && !text.empty() ? text.size() : std::string_view::npos;
 }
 
-std::size_t Points::index_of(std::size_t offset) const {
-  return static_cast<std::size_t>(std::lower_bound(starts_, starts_ + size_, offset) - starts_);
+std::size_t last_point(std::string_view text) {
+  std::size_t start = text.size() - 1;
+  while (start > 0 && !begins_point(text[start]))
+    --start;
+  return start;
+}
+
+std::size_t find_text(std::string_view text, std::string_view wanted, std::size_t from) {
+  if (from > text.size()) return std::string_view::npos;
+  if (wanted.empty()) return from;
+  // The standard library's search takes the product of the sizes at its worst.
+  const void* const found = ::memmem(text.data() + from, text.size() - from, wanted.data(), wanted.size());
+  if (found == nullptr) return std::string_view::npos;
+  return static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
 }
 
 std::string real_text(double value) {

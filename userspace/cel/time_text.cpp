@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
+#include <set>
 
 #include <absl/time/civil_time.h>
 #include <absl/time/time.h>
@@ -66,15 +68,33 @@ std::string two_digits(int value) {
   return (value < 10 ? "0" : "") + std::to_string(value);
 }
 
+// The names of the zones that this machine has. Only these are looked up: what looks them up remembers every
+// name that it was ever asked for, and takes some for paths of files.
+std::set<std::string, std::less<>> read_zone_names() {
+  std::set<std::string, std::less<>> names;
+  const char* const set = std::getenv("TZDIR");
+  const std::string directory = set != nullptr ? set : "/usr/share/zoneinfo";
+  // Lines of the compact database: "Z NAME ..." are zones, "L TARGET NAME" other names for them.
+  std::ifstream database(directory + "/tzdata.zi");
+  for (std::string line; std::getline(database, line);) {
+    const bool is_link = line.starts_with("L ");
+    if (!is_link && !line.starts_with("Z ")) continue;
+    const auto first = is_link ? line.rfind(' ') + 1 : 2;
+    names.insert(line.substr(first, line.find(' ', first) - first));
+  }
+  return names;
+}
+
+const std::set<std::string, std::less<>>& zone_names() {
+  static const auto names = read_zone_names();
+  return names;
+}
+
 std::optional<absl::TimeZone> find_zone(std::string_view zone) {
   absl::TimeZone found;
-  // What is no name must not be taken for the path of a file.
-  const bool is_name =
-      !zone.empty() && zone.size() <= 64 && zone.find("..") == std::string_view::npos &&
-      !zone.starts_with('/') &&
-      zone.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-/") ==
-          std::string_view::npos;
-  if (!is_name || !absl::LoadTimeZone(std::string(zone), &found)) return std::nullopt;
+  const auto& names = zone_names();
+  const auto name = names.find(zone);
+  if (name == names.end() || !absl::LoadTimeZone(*name, &found)) return std::nullopt;
   return found;
 }
 
@@ -212,16 +232,8 @@ std::optional<Civil> civil_time(Time time, std::string_view zone) {
 }
 
 void load_time_zones() {
-  const char* const set = std::getenv("TZDIR");
-  const std::string directory = set != nullptr ? set : "/usr/share/zoneinfo";
-  // Lines of the compact database: "Z NAME ..." are zones, "L TARGET NAME" other names for them.
-  std::ifstream database(directory + "/tzdata.zi");
-  for (std::string line; std::getline(database, line);) {
-    const auto last = line.starts_with("L ") ? line.rfind(' ') + 1 : 2;
-    const bool names = line.starts_with("L ") || line.starts_with("Z ");
-    if (names && last < line.size())
-      (void)find_zone(std::string_view(line).substr(last, line.find(' ', last) - last));
-  }
+  for (const std::string& name : zone_names())
+    (void)find_zone(name);
 }
 
 }  // namespace callgate::cel

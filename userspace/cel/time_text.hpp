@@ -32,7 +32,8 @@ struct Civil {
   int second = 0;
 };
 
-// A name of the IANA database, "UTC", or an offset such as "+01:00", "-0230" or "02:00".
+// A name of the IANA database of this machine (tzdata.zi in /usr/share/zoneinfo, or in TZDIR), "UTC", or an
+// offset such as "+01:00", "-0230" or "02:00".
 [[nodiscard]] bool is_time_zone(std::string_view zone);
 // Nothing where there is no such zone. An empty one is UTC.
 [[nodiscard]] std::optional<Civil> civil_time(Time time, std::string_view zone);

@@ -1,6 +1,8 @@
 #include "cel/type.hpp"
 
+#include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace callgate::cel {
 namespace {
@@ -42,41 +44,35 @@ std::vector<Type> parse_arguments(std::string_view text) {
 
 }  // namespace
 
+Type::Type(Kind kind, std::vector<Type> arguments, std::string name) : kind_(kind) {
+  for (Type& argument : arguments) {
+    if (argument.depth_ >= most_depth) argument = Type();
+    depth_ = std::max(depth_, static_cast<std::uint8_t>(argument.depth_ + 1));
+  }
+  parts_ = std::make_shared<Parts>(Parts{std::move(arguments), std::move(name)});
+}
+
 Type Type::list(Type element) {
-  Type made(Kind::list);
-  made.parts_ = std::make_shared<Parts>(Parts{{std::move(element)}, {}});
-  return made;
+  return {Kind::list, {std::move(element)}, {}};
 }
 Type Type::map(Type key, Type value) {
-  Type made(Kind::map);
-  made.parts_ = std::make_shared<Parts>(Parts{{std::move(key), std::move(value)}, {}});
-  return made;
+  return {Kind::map, {std::move(key), std::move(value)}, {}};
 }
 Type Type::type(Type named) {
-  Type made(Kind::type);
-  made.parts_ = std::make_shared<Parts>(Parts{{std::move(named)}, {}});
-  return made;
+  return {Kind::type, {std::move(named)}, {}};
 }
 Type Type::wrapper(Type simple) {
-  Type made(Kind::wrapper);
-  made.parts_ = std::make_shared<Parts>(Parts{{std::move(simple)}, {}});
-  return made;
+  return {Kind::wrapper, {std::move(simple)}, {}};
 }
 Type Type::object(std::string name) {
-  Type made(Kind::object);
-  made.parts_ = std::make_shared<Parts>(Parts{{}, std::move(name)});
-  return made;
+  return {Kind::object, {}, std::move(name)};
 }
 Type Type::abstract(std::string name, std::vector<Type> arguments) {
-  Type made(Kind::abstract);
-  made.parts_ = std::make_shared<Parts>(Parts{std::move(arguments), std::move(name)});
-  return made;
+  return {Kind::abstract, std::move(arguments), std::move(name)};
 }
 
 Type Type::with(std::vector<Type> other_arguments) const {
-  Type made(kind_);
-  made.parts_ = std::make_shared<Parts>(Parts{std::move(other_arguments), name()});
-  return made;
+  return {kind_, std::move(other_arguments), name()};
 }
 
 Type Type::variable(std::size_t number) {

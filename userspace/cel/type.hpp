@@ -32,6 +32,9 @@ class Type {
     variable   // stands for a type that is not known yet
   };
 
+  // How deep types are nested at most; what would be deeper is dyn.
+  static constexpr std::size_t most_depth = 64;
+
   Type() = default;
   explicit Type(Kind kind) : kind_(kind) {}
   static Type list(Type element);
@@ -60,7 +63,10 @@ class Type {
     std::vector<Type> arguments;
     std::string name;
   };
+  Type(Kind kind, std::vector<Type> arguments, std::string name);
+
   Kind kind_ = Kind::dyn;
+  std::uint8_t depth_ = 1;
   std::size_t number_ = 0;
   std::shared_ptr<const Parts> parts_;  // shared: types are copied everywhere, and immutable
 };

@@ -1,5 +1,7 @@
 #include "cel/unification.hpp"
 
+#include <utility>
+
 namespace callgate::cel {
 namespace {
 
@@ -15,11 +17,28 @@ Type wider(const Type& left, const Type& right) {
   return left.with(std::move(arguments));
 }
 
+constexpr std::size_t most_steps = 1'000'000;
+
 bool may_be_null(Kind kind) {
   return kind == Kind::object || kind == Kind::wrapper || kind == Kind::timestamp || kind == Kind::duration;
 }
 
 }  // namespace
+
+void Unification::step() const {
+  if (++steps_ > most_steps) throw TypesTooComplex();
+}
+
+void Unification::learn(std::size_t variable, Type type) {
+  known_[variable] = std::move(type);
+  learnt_.push_back(variable);
+}
+
+void Unification::undo(Mark mark) {
+  for (; learnt_.size() > mark.learnt; learnt_.pop_back())
+    known_[learnt_.back()] = std::nullopt;
+  known_.resize(mark.variables);
+}
 
 Type Unification::fresh() {
   known_.emplace_back();
@@ -40,20 +59,24 @@ Type Unification::instantiate(const Type& declared, std::vector<std::optional<Ty
   return declared.with(std::move(arguments));
 }
 
-Type Unification::resolve(const Type& type, bool final) const {
+Type Unification::resolve(const Type& type, bool final, std::size_t depth) const {
+  step();
+  // What is deeper could not be kept: see Type.
+  if (depth > 2 * Type::most_depth) return {};
   if (type.is(Kind::variable)) {
     const auto& known = known_[type.number()];
-    if (known) return resolve(*known, final);
+    if (known) return resolve(*known, final, depth + 1);
     return final ? Type() : type;
   }
   if (type.arguments().empty()) return type;
   std::vector<Type> arguments;
   for (const Type& argument : type.arguments())
-    arguments.push_back(resolve(argument, final));
+    arguments.push_back(resolve(argument, final, depth + 1));
   return type.with(std::move(arguments));
 }
 
 bool Unification::occurs(std::size_t variable, const Type& type) const {
+  step();
   if (type.is(Kind::variable)) {
     if (type.number() == variable) return true;
     return known_[type.number()] && occurs(variable, *known_[type.number()]);
@@ -70,12 +93,12 @@ bool Unification::assign(const Type& wanted_type, const Type& given_type) {
   if (wanted.is(Kind::variable) && given.is(Kind::variable) && wanted.number() == given.number()) return true;
   if (wanted.is(Kind::variable)) {
     if (occurs(wanted.number(), given)) return false;
-    known_[wanted.number()] = given;
+    learn(wanted.number(), given);
     return true;
   }
   if (given.is(Kind::variable)) {
     if (occurs(given.number(), wanted)) return false;
-    known_[given.number()] = wanted;
+    learn(given.number(), wanted);
     return true;
   }
   if (wanted.is(Kind::dyn) || given.is(Kind::dyn)) return true;
@@ -97,14 +120,14 @@ Type Unification::join(const Type& left, const Type& right) {
   const Type first = resolve(left);
   const Type second = resolve(right);
   if (first.is(Kind::dyn) || second.is(Kind::dyn)) return {};
-  const auto saved = save();
+  const Mark before = mark();
   // The wider of the two, where one is.
   if (first.is(Kind::null) || (second.is(Kind::wrapper) && !first.is(Kind::wrapper))) {
     if (assign(second, first)) return resolve(second);
   } else if (assign(first, second)) {
     return wider(resolve(first), resolve(second));
   }
-  restore(saved);
+  undo(before);
   return {};
 }
 

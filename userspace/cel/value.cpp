@@ -149,27 +149,34 @@ Value ValueMap::find(const Value& key, Arena& arena) const {
 
 namespace {
 
-bool equal_lists(const List& left, const List& right, Arena& arena, std::int64_t& budget) {
+// Deeper values than this cost too much: comparing them takes stack.
+constexpr int most_depth = 256;
+
+bool equal_nested(const Value& left, const Value& right, Arena& arena, std::int64_t& budget, int depth);
+
+bool equal_lists(const List& left, const List& right, Arena& arena, std::int64_t& budget, int depth) {
   if (left.size() != right.size()) return false;
   for (std::size_t i = 0; i < left.size(); ++i) {
-    if (!equal(left.at(i, arena), right.at(i, arena), arena, budget)) return false;
+    if (!equal_nested(left.at(i, arena), right.at(i, arena), arena, budget, depth)) return false;
   }
   return true;
 }
 
-bool equal_maps(const Map& left, const Map& right, Arena& arena, std::int64_t& budget) {
+bool equal_maps(const Map& left, const Map& right, Arena& arena, std::int64_t& budget, int depth) {
   if (left.size() != right.size()) return false;
   for (std::size_t i = 0; i < left.size(); ++i) {
-    budget -= static_cast<std::int64_t>(right.size() / 8);
-    const Value other = right.find(left.key_at(i, arena), arena);
-    if (other.is(Kind::absent) || !equal(left.value_at(i, arena), other, arena, budget)) return false;
+    const Value key = left.key_at(i, arena);
+    budget -= lookup_cost(right, key);
+    if (budget < 0) return false;
+    const Value other = right.find(key, arena);
+    if (other.is(Kind::absent) || !equal_nested(left.value_at(i, arena), other, arena, budget, depth))
+      return false;
   }
   return true;
 }
 
-}  // namespace
-
-bool equal(const Value& left, const Value& right, Arena& arena, std::int64_t& budget) {
+bool equal_nested(const Value& left, const Value& right, Arena& arena, std::int64_t& budget, int depth) {
+  if (depth > most_depth) budget = 0;
   if (--budget < 0) return false;
   if (left.is_number() && right.is_number())
     return compare_numbers(left, right) == std::partial_ordering::equivalent;
@@ -188,14 +195,26 @@ bool equal(const Value& left, const Value& right, Arena& arena, std::int64_t& bu
     case Kind::duration:
       return left.as_time() == right.as_time();
     case Kind::list:
-      return equal_lists(left.as_list(), right.as_list(), arena, budget);
+      return equal_lists(left.as_list(), right.as_list(), arena, budget, depth + 1);
     case Kind::map:
-      return equal_maps(left.as_map(), right.as_map(), arena, budget);
+      return equal_maps(left.as_map(), right.as_map(), arena, budget, depth + 1);
     case Kind::object:
       return &left.as_object() == &right.as_object();
     default:
       return false;
   }
+}
+
+}  // namespace
+
+bool equal(const Value& left, const Value& right, Arena& arena, std::int64_t& budget) {
+  return equal_nested(left, right, arena, budget, 0);
+}
+
+std::int64_t lookup_cost(const Map& map, const Value& key) {
+  // At its worst the map compares the key with all of its own, and they begin alike.
+  const std::size_t size = key.is(Kind::string) ? key.as_text().size() : 0;
+  return static_cast<std::int64_t>((map.size() + 31) / 32 * (1 + size / 64));
 }
 
 }  // namespace callgate::cel

@@ -118,7 +118,8 @@ class Value {
   Kind kind_ = Kind::absent;
 };
 
-// Sequences, from the evaluation itself or from its host. Nobody destroys them through these types.
+// Sequences, from the evaluation itself or from its host. Nobody destroys them through these types. An
+// element may be an error; it is one for what looks at it, and makes the whole different from any other.
 class List {
  public:
   [[nodiscard]] virtual std::size_t size() const = 0;
@@ -131,7 +132,8 @@ class List {
 class Map {
  public:
   [[nodiscard]] virtual std::size_t size() const = 0;
-  // Kind::absent where there is no such key.
+  // Kind::absent where there is no such key. Numbers are the same key where they are equal, whatever their
+  // type.
   [[nodiscard]] virtual Value find(const Value& key, Arena& arena) const = 0;
   // In some order that stays the same.
   [[nodiscard]] virtual Value key_at(std::size_t index, Arena& arena) const = 0;
@@ -188,7 +190,10 @@ class ValueMap final : public Map {
 // Comparison of numbers by value, whatever their types. Unordered (NaN) compares as neither.
 [[nodiscard]] std::partial_ordering compare_numbers(const Value& left, const Value& right);
 // Equality as `==` has it, without errors: values of different types are different. `budget` is lowered by
-// what it costs, and what exceeds it is different.
+// what it costs, and what exceeds it, or is nested deeper than 256 levels, leaves it negative and is
+// different.
 [[nodiscard]] bool equal(const Value& left, const Value& right, Arena& arena, std::int64_t& budget);
+// What finding a key in a map costs.
+[[nodiscard]] std::int64_t lookup_cost(const Map& map, const Value& key);
 
 }  // namespace callgate::cel

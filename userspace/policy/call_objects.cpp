@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/clock.hpp"
+#include "cel/json.hpp"
 #include "policy/call_maps.hpp"
 #include "policy/identity_pattern.hpp"
-#include "policy/json_body.hpp"
 #include "policy/utf8.hpp"
 
 namespace callgate::policy {
@@ -41,6 +41,8 @@ enum TargetField : std::size_t { host, port, address };
 constexpr cel::Failure too_large{"body_too_large", "the body is larger than limits.decision_body"};
 constexpr cel::Failure encoded{"body_encoded", "the body has a content coding, such as gzip"};
 constexpr cel::Failure not_declared{"body_not_json", "the content type of the body is not JSON"};
+constexpr cel::Failure not_json{"body_not_json", "the body is not valid JSON"};
+constexpr cel::Failure ambiguous{"body_ambiguous", "an object of the body has the same key twice"};
 constexpr cel::Failure not_text{"body_not_text", "the body is not UTF-8"};
 constexpr cel::Failure no_room{"cost_exceeded", "the call has more parts than a decision looks at"};
 constexpr cel::Failure no_process{"process_unknown", "the executable of the calling process is not known"};
@@ -65,6 +67,14 @@ bool is_json(std::string_view content_type) {
   return equal_ignoring_case(media, "application/json") ||
          (media.size() > suffix.size() &&
           equal_ignoring_case(media.substr(media.size() - suffix.size()), suffix));
+}
+
+Value read_body(std::string_view bytes, cel::Arena& arena) {
+  const Value read = cel::read_json(bytes, arena);
+  if (!read.is_error()) return read;
+  const auto code = read.as_error().code;
+  if (code == "ambiguous_json") return Value::error(&ambiguous);
+  return code == "not_json" ? Value::error(&not_json) : read;
 }
 
 cel::Environment make_environment() {
@@ -181,7 +191,7 @@ Value CallVariables::CallObject::body(cel::Arena& arena) const {
   Value found = obstacle();
   if (found.is(cel::Kind::null)) {
     found =
-        is_json(header("content-type")) ? read_json(call_.body.bytes, arena) : Value::error(&not_declared);
+        is_json(header("content-type")) ? read_body(call_.body.bytes, arena) : Value::error(&not_declared);
   }
   read_ = found;
   return found;

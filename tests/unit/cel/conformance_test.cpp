@@ -62,6 +62,7 @@ int main(int count, char**) {
   }
   for (const auto& [path, result] : counts) {
     std::cout << path.stem().string() << ": " << result.passed << " passed";
+    if (result.failed > 0) std::cout << ", " << result.failed << " FAILED";
     for (const auto& [part, number] : result.missing)
       std::cout << ", " << number << " need " << part;
     std::cout << '\n';

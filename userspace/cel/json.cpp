@@ -1,4 +1,4 @@
-#include "policy/json_body.hpp"
+#include "cel/json.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -7,38 +7,34 @@
 
 #include <boost/json/basic_parser_impl.hpp>
 
-namespace callgate::policy {
+namespace callgate::cel {
 namespace {
 
 namespace json = boost::json;
 
-constexpr cel::Failure not_json{"body_not_json", "the body is not valid JSON"};
-constexpr cel::Failure ambiguous{"body_ambiguous", "an object of the body has the same key twice"};
-constexpr cel::Failure too_large{"cost_exceeded", "the body has more parts than a decision looks at"};
+constexpr Failure not_json{"not_json", "the text is not valid JSON"};
+constexpr Failure ambiguous{"ambiguous_json", "an object has the same key twice"};
+constexpr Failure too_large{"cost_exceeded", "the text has more parts than there is memory for"};
 constexpr std::size_t deepest = 64;
 
 // Entries sorted by their keys, all of which are strings.
-class SortedMap final : public cel::Map {
+class SortedMap final : public Map {
  public:
-  SortedMap(const cel::Entry* entries, std::size_t size) : entries_(entries), size_(size) {}
+  SortedMap(const Entry* entries, std::size_t size) : entries_(entries), size_(size) {}
   [[nodiscard]] std::size_t size() const override { return size_; }
-  [[nodiscard]] cel::Value find(const cel::Value& key, cel::Arena&) const override {
-    if (!key.is(cel::Kind::string)) return {};
+  [[nodiscard]] Value find(const Value& key, Arena&) const override {
+    if (!key.is(Kind::string)) return {};
     const auto* const end = entries_ + size_;
     const auto* const at = std::lower_bound(
         entries_, end, key.as_text(),
-        [](const cel::Entry& entry, std::string_view wanted) { return entry.key.as_text() < wanted; });
-    return at != end && at->key.as_text() == key.as_text() ? at->value : cel::Value();
+        [](const Entry& entry, std::string_view wanted) { return entry.key.as_text() < wanted; });
+    return at != end && at->key.as_text() == key.as_text() ? at->value : Value();
   }
-  [[nodiscard]] cel::Value key_at(std::size_t index, cel::Arena&) const override {
-    return entries_[index].key;
-  }
-  [[nodiscard]] cel::Value value_at(std::size_t index, cel::Arena&) const override {
-    return entries_[index].value;
-  }
+  [[nodiscard]] Value key_at(std::size_t index, Arena&) const override { return entries_[index].key; }
+  [[nodiscard]] Value value_at(std::size_t index, Arena&) const override { return entries_[index].value; }
 
  private:
-  const cel::Entry* entries_;
+  const Entry* entries_;
   std::size_t size_;
 };
 
@@ -49,22 +45,22 @@ struct Builder {
   static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
   static constexpr std::size_t max_string_size = std::numeric_limits<std::size_t>::max();
 
-  explicit Builder(cel::Arena& memory) : arena(memory) {}
+  explicit Builder(Arena& memory) : arena(memory) {}
 
-  bool add(const cel::Value& value) {
+  bool add(const Value& value) {
     entries.push_back({std::exchange(key, {}), value});
     return true;
   }
-  bool stop(const cel::Failure& why) {
+  bool stop(const Failure& why) {
     failure = &why;
     return false;
   }
-  bool take_text(json::string_view last, cel::Value& value) {
+  bool take_text(json::string_view last, Value& value) {
     text.append(last.data(), last.size());
     std::string_view kept;
     if (!arena.copy(text, kept)) return stop(too_large);
     text.clear();
-    value = cel::Value::string(kept);
+    value = Value::string(kept);
     return true;
   }
 
@@ -77,7 +73,7 @@ struct Builder {
     keys.push_back(std::exchange(key, {}));
     return true;
   }
-  void leave(const cel::Value& made) {
+  void leave(const Value& made) {
     entries.resize(starts.back());
     key = keys.back();
     starts.pop_back();
@@ -85,29 +81,26 @@ struct Builder {
     (void)add(made);
   }
   bool on_object_end(std::size_t size, json::error_code&) {
-    auto* const kept = arena.make_array<cel::Entry>(size);
+    auto* const kept = arena.make_array<Entry>(size);
     if (kept == nullptr) return stop(too_large);
     std::copy(entries.end() - static_cast<std::ptrdiff_t>(size), entries.end(), kept);
-    const auto before = [](const cel::Entry& a, const cel::Entry& b) {
-      return a.key.as_text() < b.key.as_text();
-    };
+    const auto before = [](const Entry& a, const Entry& b) { return a.key.as_text() < b.key.as_text(); };
     std::sort(kept, kept + size, before);
     const auto* const twice = std::adjacent_find(
-        kept, kept + size,
-        [](const cel::Entry& a, const cel::Entry& b) { return a.key.as_text() == b.key.as_text(); });
+        kept, kept + size, [](const Entry& a, const Entry& b) { return a.key.as_text() == b.key.as_text(); });
     if (twice != kept + size) return stop(ambiguous);
     const auto* const map = arena.make<SortedMap>(kept, size);
     if (map == nullptr) return stop(too_large);
-    leave(cel::Value::map(map));
+    leave(Value::map(map));
     return true;
   }
   bool on_array_end(std::size_t size, json::error_code&) {
-    auto* const kept = arena.make_array<cel::Value>(size);
-    const auto* const list = kept == nullptr ? nullptr : arena.make<cel::ValueList>(kept, size);
+    auto* const kept = arena.make_array<Value>(size);
+    const auto* const list = kept == nullptr ? nullptr : arena.make<ValueList>(kept, size);
     if (list == nullptr) return stop(too_large);
     std::transform(entries.end() - static_cast<std::ptrdiff_t>(size), entries.end(), kept,
-                   [](const cel::Entry& entry) { return entry.value; });
-    leave(cel::Value::list(list));
+                   [](const Entry& entry) { return entry.value; });
+    leave(Value::list(list));
     return true;
   }
   bool on_key_part(json::string_view part, std::size_t, json::error_code&) {
@@ -120,47 +113,45 @@ struct Builder {
     return true;
   }
   bool on_string(json::string_view last, std::size_t, json::error_code&) {
-    cel::Value value;
+    Value value;
     return take_text(last, value) && add(value);
   }
   bool on_number_part(json::string_view, json::error_code&) { return true; }
   bool on_int64(std::int64_t number, json::string_view, json::error_code&) {
-    return add(cel::Value::real(static_cast<double>(number)));
+    return add(Value::real(static_cast<double>(number)));
   }
   bool on_uint64(std::uint64_t number, json::string_view, json::error_code&) {
-    return add(cel::Value::real(static_cast<double>(number)));
+    return add(Value::real(static_cast<double>(number)));
   }
-  bool on_double(double number, json::string_view, json::error_code&) {
-    return add(cel::Value::real(number));
-  }
-  bool on_bool(bool value, json::error_code&) { return add(cel::Value::boolean(value)); }
-  bool on_null(json::error_code&) { return add(cel::Value::null()); }
+  bool on_double(double number, json::string_view, json::error_code&) { return add(Value::real(number)); }
+  bool on_bool(bool value, json::error_code&) { return add(Value::boolean(value)); }
+  bool on_null(json::error_code&) { return add(Value::null()); }
   bool on_comment_part(json::string_view, json::error_code&) { return true; }
   bool on_comment(json::string_view, json::error_code&) { return true; }
 
-  cel::Arena& arena;
-  const cel::Failure* failure = nullptr;
-  std::vector<cel::Entry> entries;  // of the collections that have begun, one after the other
+  Arena& arena;
+  const Failure* failure = nullptr;
+  std::vector<Entry> entries;  // of the collections that have begun, one after the other
   std::vector<std::size_t> starts;
-  std::vector<cel::Value> keys;  // what these collections lie under
-  cel::Value key;                // of the value that comes next
-  std::string text;              // parts of a text
+  std::vector<Value> keys;  // what these collections lie under
+  Value key;                // of the value that comes next
+  std::string text;         // parts of a text
 };
 
 }  // namespace
 
-cel::Value read_json(std::string_view text, cel::Arena& arena) {
+Value read_json(std::string_view text, Arena& arena) {
   json::parse_options options;
   options.max_depth = deepest;
   json::basic_parser<Builder> parser(options, arena);
   json::error_code error;
   const std::size_t read = parser.write_some(false, text.data(), text.size(), error);
   const Builder& built = parser.handler();
-  if (built.failure != nullptr) return cel::Value::error(built.failure);
+  if (built.failure != nullptr) return Value::error(built.failure);
   const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
   const bool whole = !error && parser.done() && built.entries.size() == 1 &&
                      std::all_of(text.begin() + static_cast<std::ptrdiff_t>(read), text.end(), blank);
-  return whole ? built.entries[0].value : cel::Value::error(&not_json);
+  return whole ? built.entries[0].value : Value::error(&not_json);
 }
 
-}  // namespace callgate::policy
+}  // namespace callgate::cel
