@@ -39,14 +39,19 @@ Error invalid(std::string message) {
 
 using Visible = std::function<bool(const v1::Record&)>;
 
+// Denied by policies that are only observed.
+bool would_deny(const v1::Decision& decision) {
+  return decision.has_trial() || (decision.verdict() == v1::VERDICT_DENY && !decision.enforced());
+}
+
 Result<record::RecordFilter> to_filter(const v1::SessionFilter& filter, Visible visible) {
   record::RecordFilter result;
   if (filter.decision() == "allow") {
     result.verdict = v1::VERDICT_ALLOW;
   } else if (filter.decision() == "deny") {
     result.verdict = v1::VERDICT_DENY;
-  } else if (!filter.decision().empty()) {
-    return invalid("a decision is \"allow\" or \"deny\"");
+  } else if (!filter.decision().empty() && filter.decision() != "would-deny") {
+    return invalid("a decision is \"allow\", \"deny\" or \"would-deny\"");
   }
   if (!filter.outcome().empty()) {
     for (const auto& [name, outcome] : outcomes) {
@@ -59,7 +64,8 @@ Result<record::RecordFilter> to_filter(const v1::SessionFilter& filter, Visible 
   result.since_ns = filter.since();
   result.until_ns = filter.until();
   result.matches = [filter, visible = std::move(visible)](const v1::Record& record) {
-    return (filter.workload().empty() || record.workload().name() == filter.workload()) &&
+    return (filter.decision() != "would-deny" || would_deny(record.decision())) &&
+           (filter.workload().empty() || record.workload().name() == filter.workload()) &&
            (filter.host().empty() || policy::equal_ignoring_case(record.target().host(), filter.host())) &&
            (filter.function_glob().empty() ||
             policy::glob_matches(filter.function_glob(), record.function())) &&

@@ -58,7 +58,8 @@ bool Recorder::call_opened(const Id& call, const Id& session, const policy::Deci
   event.upstream_tls = tls;
   event.port = port;
   event.payload_limit = payload_limit;
-  return writer_.call_opened(event, {function, host, decision.policy, decision.rule, decision.reason});
+  return writer_.call_opened(event, {function, host, decision.policy, decision.rule, decision.reason,
+                                     decision.trial.policy, decision.trial.rule, decision.trial.reason});
 }
 
 bool Recorder::call_upstream(const Id& call, const UpstreamFacts& facts) {

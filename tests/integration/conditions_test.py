@@ -1,5 +1,6 @@
 """Conditions and limits on a running agent: what a body decides, how often may be called, and what survives a dead proxy."""
 import json
+import os
 
 from case import BedCase, main
 
@@ -50,6 +51,10 @@ class Conditions(BedCase):
 
     def post(self, body, *options):
         return self.curl("/echo", "-H", "Content-Type: application/json", "--data-binary", body, *options)
+
+    def policy_status(self):
+        # Its exit status tells of threads that have not taken the latest version yet.
+        return json.loads(self.agent.command("--json", "policy", "status", check=False).stdout)
 
     def test_a_body_decides(self):
         self.assertEqual(self.post('{"amount": 5}').stdout, '{"amount": 5}')
@@ -106,14 +111,32 @@ print(sum(status == 200 for status, _ in answers), sum(status == 429 and 3500 < 
                    "the next proxy to serve")
         self.assertEqual(self.python(script).stdout, "0 12\n")
 
+    def test_an_observed_policy_is_on_trial_beside_the_enforced_one(self):
+        self.agent.write_policy("trial.yaml", POLICY.replace("name: refunds", "name: next")
+                                .replace("spec:", "spec:\n  mode: observe")
+                                .replace("functions: [\"http:GET /free/**\"], action: allow",
+                                         "functions: [\"http:GET /free/never\"], action: deny"))
+        wait_until(lambda: self.policy_status()["documents"] == 2, "both policies to be in force")
+
+        def would_be_denied():
+            self.assertEqual(self.curl("/free/never").stdout, "GET /free/never\n")
+            return self.agent.command("sessions", "list", "--decision", "would-deny").stdout
+
+        self.assertEqual(self.curl("/free/other").stdout, "GET /free/other\n")
+        shown = wait_until(lambda: (lambda text: text if "/free/never" in text else "")(would_be_denied()),
+                           "the trial to be recorded")
+        self.assertNotIn("/free/other", shown)
+        os.unlink(os.path.join(self.agent.policies, "trial.yaml"))
+        wait_until(lambda: self.policy_status()["documents"] == 1, "the trial to end")
+
     def test_status_says_by_which_version_each_thread_decides(self):
-        before = self.agent.json("policy", "status")
+        before = self.policy_status()
         self.assertFalse(before["last_good"])
         self.assertEqual({thread["version"] for thread in before["threads"]}, {before["version"]})
         self.agent.write_policy("tests.yaml", POLICY.replace("<= 100.0", "<= 99.0"))
         after = wait_until(lambda: (lambda s: s if s["version"] > before["version"] and
                                     {t["version"] for t in s["threads"]} == {s["version"]} else None)(
-                                        self.agent.json("policy", "status")), "every thread to take the new version")
+                                        self.policy_status()), "every thread to take the new version")
         self.assertNotEqual(after["digest"], before["digest"])
         self.agent.write_policy("tests.yaml", "nonsense: [")
         wait_until(lambda: self.agent.command("policy", "status", check=False).returncode == 1, "the bad file to be told of")

@@ -74,6 +74,9 @@ json::object to_json_object(const policy::Explanation& explanation) {
           {"rule", decision.rule},
           {"reason", decision.reason},
           {"fault", decision.fault},
+          {"trial", json::object{{"policy", decision.trial.policy},
+                                 {"rule", decision.trial.rule},
+                                 {"reason", decision.trial.reason}}},
           {"upstream", decision.upstream != nullptr ? policy::to_string(*decision.upstream) : std::string()},
           {"limits", std::move(limits)},
           {"record", policy::to_string(*decision.record)},
@@ -113,6 +116,14 @@ void print(const policy::Explanation& explanation, const Output& output) {
   const auto outcome = policy::outcome_of(decision);
   output.out << (explanation.policies.empty() ? "" : "\n")
              << "decision: " << output.paint(safe(policy::describe(decision)), colour_of(outcome)) << '\n';
+  if (!decision.trial.policy.empty()) {
+    const auto rule =
+        decision.trial.rule.empty() ? std::string() : fmt::format("rule {} of ", safe(decision.trial.rule));
+    const std::string line =
+        fmt::format("  would be denied, were observed policies enforced: by {}policy {}: {}", rule,
+                    safe(decision.trial.policy), safe(decision.trial.reason));
+    output.out << output.paint(line, Colour::warning) << '\n';
+  }
   if (decision.verdict != policy::Verdict::allow) return;
   output.out << "  upstream: " << safe(policy::to_string(*decision.upstream)) << '\n';
   for (const auto& limit : decision.limits)

@@ -39,7 +39,11 @@ std::string decision_detail(const v1::Record& record) {
   const auto& decision = record.decision();
   const auto policy = decision.policy().empty() ? "" : "policy " + decision.policy();
   const auto rule = decision.rule().empty() ? "" : "rule " + decision.rule();
-  return joined({decision_text(record), policy, rule, decision.reason()});
+  if (!decision.has_trial()) return joined({decision_text(record), policy, rule, decision.reason()});
+  const auto& trial = decision.trial();
+  const auto trial_rule = trial.rule().empty() ? "" : ", rule " + trial.rule();
+  return joined({decision_text(record), policy, rule, decision.reason(),
+                 fmt::format("observed policy {}{}: {}", trial.policy(), trial_rule, trial.reason())});
 }
 
 std::string upstream_text(const v1::Upstream& upstream) {
@@ -108,6 +112,7 @@ void print_indented(std::string_view text, std::ostream& out) {
 std::string decision_text(const v1::Record& record) {
   if (!record.has_decision() || record.decision().verdict() == v1::VERDICT_UNSPECIFIED) return "-";
   const std::string verdict = record.decision().verdict() == v1::VERDICT_ALLOW ? "allow" : "deny";
+  if (record.decision().has_trial()) return verdict + " (would deny)";
   return record.decision().enforced() ? verdict : verdict + " (observed)";
 }
 

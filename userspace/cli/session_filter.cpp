@@ -75,8 +75,10 @@ void add_filter_options(CLI::App& command, FilterOptions& options, bool with_tim
   add_text(command, "--function", "GLOB", "Only functions like this, such as \"http:POST *\"",
            filter.mutable_function_glob());
   add_text(command, "--host", "NAME", "Only calls to this target", filter.mutable_host());
-  command.add_option("--decision", *filter.mutable_decision(), "Only what was allowed, or denied")
-      ->check(CLI::IsMember({"allow", "deny"}));
+  command
+      .add_option("--decision", *filter.mutable_decision(),
+                  "Only what was allowed, or denied, or would be by observed policies")
+      ->check(CLI::IsMember({"allow", "deny", "would-deny"}));
   command.add_option("--outcome", *filter.mutable_outcome(), "Only calls that ended like this")
       ->check(CLI::IsMember({"completed", "denied", "refused", "failed", "caller_aborted", "interrupted"}));
   if (!with_times) return;

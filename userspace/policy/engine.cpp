@@ -56,7 +56,16 @@ class CompiledEngine final : public Engine {
       const auto selects = policy.selects(caller);
       if (selects != Selects::no) tally.hear(policy, selects == Selects::yes, caller);
     }
-    return finish(tally, standing.mode);
+    Decision decision = finish(tally, standing.mode);
+    if (!is_tried(decision)) return decision;
+    bool observed = false;
+    for (const auto& policy : policies_) {
+      if (policy.document().mode != Mode::observe || policy.selects(caller) == Selects::no) continue;
+      tally.hear(policy, policy.selects(caller) == Selects::yes, caller);
+      observed = true;
+    }
+    if (observed) decision.trial = trial_of(tally);
+    return decision;
   }
 
   [[nodiscard]] Selection select(const Caller& caller) const override {
@@ -68,9 +77,12 @@ class CompiledEngine final : public Engine {
     if (!standing.selected) return selection;
     const RecordRequirement* record = nullptr;
     for (std::size_t i = 0; i < policies_.size(); ++i) {
-      if (policies_[i].document().mode != standing.mode) continue;
       const auto selects = policies_[i].selects(caller);
       if (selects == Selects::no) continue;
+      if (policies_[i].document().mode != standing.mode) {
+        selection.trials_.push_back({static_cast<std::uint32_t>(i), selects == Selects::yes});
+        continue;
+      }
       selection.entries_.push_back({static_cast<std::uint32_t>(i), selects == Selects::yes});
       record = stricter(record, &policies_[i].document().record);
     }
@@ -85,7 +97,12 @@ class CompiledEngine final : public Engine {
     Tally tally(prepared);
     for (const auto& entry : selection.entries_)
       tally.hear(policies_[entry.policy], entry.certain, caller);
-    return finish(tally, selection.mode_);
+    Decision decision = finish(tally, selection.mode_);
+    if (selection.trials_.empty() || !is_tried(decision)) return decision;
+    for (const auto& entry : selection.trials_)
+      tally.hear(policies_[entry.policy], entry.certain, caller);
+    decision.trial = trial_of(tally);
+    return decision;
   }
 
   [[nodiscard]] Explanation explain(const Caller& caller, const Call& call) const override {
@@ -175,6 +192,16 @@ class CompiledEngine final : public Engine {
     decision.enforced = false;
     decision.upstream = &default_upstream;
     return decision;
+  }
+
+  // Observed policies are asked about what enforced ones let pass.
+  [[nodiscard]] static bool is_tried(const Decision& decision) {
+    return decision.enforced && decision.verdict == Verdict::allow;
+  }
+  [[nodiscard]] static Trial trial_of(const Tally& tally) {
+    const Decision all = tally.say([](const Upstream&) { return &default_upstream; });
+    if (all.verdict == Verdict::allow) return {};
+    return {all.policy, all.rule, all.reason};
   }
 
   [[nodiscard]] Decision finish(const Tally& tally, Mode mode) const {

@@ -80,6 +80,13 @@ struct LimitInForce {
   std::uint32_t number = 0;  // of the limit within its rule
 };
 
+// What observed policies would have denied, had they been enforced beside the others. Empty: nothing.
+struct Trial {
+  std::string_view policy;
+  std::string_view rule;
+  std::string_view reason;
+};
+
 struct Decision {
   Verdict verdict = Verdict::deny;
   // false: the verdict is recorded, and the call goes on as if callgate were not there.
@@ -101,6 +108,7 @@ struct Decision {
   const Upstream* upstream = nullptr;                      // set where allowed; owned by the engine
   const RecordRequirement* record = nullptr;               // never null; owned by the engine
   boost::container::small_vector<LimitInForce, 2> limits;  // where allowed: all of them hold
+  Trial trial;                                             // where enforced policies allowed
 };
 
 // The policies that are in force for one caller: made once per flow, used for each of its calls. It belongs
@@ -124,6 +132,7 @@ class Selection {
   static inline const RecordRequirement no_requirement{};
 
   std::vector<Entry> entries_;  // all of the one mode
+  std::vector<Entry> trials_;   // observed ones, where the others are enforced
   Mode mode_ = Mode::enforce;
   const RecordRequirement* record_ = &no_requirement;
   std::string_view unknown_;  // nothing selects for certain: the code of what is not known

@@ -71,7 +71,7 @@ struct SessionOpened {
 
 enum class Verdict : std::uint8_t { allow = 0, deny = 1 };
 
-// Followed by: function, host, policy, rule, reason.
+// Followed by: function, host, policy, rule, reason, and the trial's policy, rule and reason.
 struct CallOpened {
   EventHeader header;
   Id call;
@@ -86,7 +86,10 @@ struct CallOpened {
   std::uint16_t policy_size;
   std::uint16_t rule_size;
   std::uint16_t reason_size;
-  std::uint16_t reserved_tail[3];
+  // Of observed policies that would deny what enforced ones allow.
+  std::uint16_t trial_policy_size;
+  std::uint16_t trial_rule_size;
+  std::uint16_t trial_reason_size;
   std::uint64_t payload_limit;  // bytes a direction that are captured
 };
 

@@ -64,6 +64,9 @@ Result<EventView> parse_call_opened(Bytes bytes) {
   text.policy = parts.take_text(event.policy_size, policy_limit);
   text.rule = parts.take_text(event.rule_size, rule_limit);
   text.reason = parts.take_text(event.reason_size, reason_limit);
+  text.trial_policy = parts.take_text(event.trial_policy_size, policy_limit);
+  text.trial_rule = parts.take_text(event.trial_rule_size, rule_limit);
+  text.trial_reason = parts.take_text(event.trial_reason_size, reason_limit);
   CALLGATE_TRY(parts.check(event.verdict <= Verdict::deny && event.enforced <= 1 &&
                            (event.upstream_tls <= 3 || event.upstream_tls == 255)));
   return EventView(CallOpenedView{event, text});

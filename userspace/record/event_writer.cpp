@@ -53,7 +53,7 @@ EventWriter::EventWriter(RingWriter& ring)
 
 bool EventWriter::has_room(std::size_t payload) {
   constexpr std::size_t largest_opening =
-      sizeof(CallOpened) + function_limit + host_limit + policy_limit + rule_limit + reason_limit;
+      sizeof(CallOpened) + function_limit + host_limit + 2 * (policy_limit + rule_limit + reason_limit);
   const std::size_t needed = largest_opening + payload;
   // An event that does not fit before the end of the ring leaves that end empty.
   return ring_.room() >= headroom_ + needed + std::min(needed, largest_piece);
@@ -73,7 +73,11 @@ bool EventWriter::call_opened(CallOpened event, const CallOpenedText& text) {
   const auto policy = fit(text.policy, policy_limit, event.header, event.policy_size);
   const auto rule = fit(text.rule, rule_limit, event.header, event.rule_size);
   const auto reason = fit(text.reason, reason_limit, event.header, event.reason_size);
-  return write(ring_, event, EventType::call_opened, function, host, policy, rule, reason);
+  const auto trial_policy = fit(text.trial_policy, policy_limit, event.header, event.trial_policy_size);
+  const auto trial_rule = fit(text.trial_rule, rule_limit, event.header, event.trial_rule_size);
+  const auto trial_reason = fit(text.trial_reason, reason_limit, event.header, event.trial_reason_size);
+  return write(ring_, event, EventType::call_opened, function, host, policy, rule, reason, trial_policy,
+               trial_rule, trial_reason);
 }
 
 bool EventWriter::call_upstream(CallUpstream event, const CallUpstreamText& text) {

@@ -20,6 +20,9 @@ struct CallOpenedText {
   std::string_view policy;
   std::string_view rule;
   std::string_view reason;
+  std::string_view trial_policy = {};
+  std::string_view trial_rule = {};
+  std::string_view trial_reason = {};
 };
 
 struct CallUpstreamText {

@@ -96,6 +96,11 @@ void set_call(const CallOpenedView& view, v1::Record& record) {
   decision.set_policy(to_utf8(view.text.policy));
   decision.set_rule(to_utf8(view.text.rule));
   decision.set_reason(to_utf8(view.text.reason));
+  if (!view.text.trial_policy.empty()) {
+    decision.mutable_trial()->set_policy(to_utf8(view.text.trial_policy));
+    decision.mutable_trial()->set_rule(to_utf8(view.text.trial_rule));
+    decision.mutable_trial()->set_reason(to_utf8(view.text.trial_reason));
+  }
   record.mutable_upstream()->set_required(requirement(event.upstream_tls));
   note_truncation(event.header, record);
 }

@@ -283,3 +283,31 @@ TEST_CASE("an explanation shows the decision that is made, with every rule's par
   CHECK(explained.policies[0].rules[0].outcome == "true");
   CHECK(explained.policies[0].rules[1].outcome == "false");
 }
+
+TEST_CASE("observed policies beside enforced ones are on trial, and change nothing") {
+  const auto engine =
+      engine_of({{.name = "live", .rules = rules({rule("a", "allow")})},
+                 {.name = "next", .mode = "observe", .rules = rules({rule("d", "deny", "call.size > 5")})}});
+  const Caller who = caller("w");
+  const auto ask = [&](std::uint64_t size) {
+    Call call = post();
+    call.size = size;
+    const auto direct = engine->decide(who, call);
+    const auto selected = engine->decide(engine->select(who), who, call);
+    CHECK(direct.trial.rule == selected.trial.rule);
+    CHECK(direct.trial.policy == selected.trial.policy);
+    CHECK(direct.verdict == Verdict::allow);
+    CHECK(direct.enforced);
+    CHECK(direct.policy == "live");
+    return direct.trial;
+  };
+  CHECK(ask(5).policy.empty());
+  CHECK(ask(6).policy == "next");
+  CHECK(ask(6).rule == "d");
+  CHECK(ask(6).reason == "denied_by_rule");
+  // What is denied anyway is on no trial, and allowing rules on trial allow nothing.
+  const auto other = engine_of({{.name = "live", .rules = rules({rule("a", "allow", "false")})},
+                                {.name = "next", .mode = "observe", .rules = rules({rule("b", "allow")})}});
+  CHECK(other->decide(who, post()).verdict == Verdict::deny);
+  CHECK(other->decide(who, post()).trial.policy.empty());
+}

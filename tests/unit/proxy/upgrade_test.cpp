@@ -1,4 +1,7 @@
 // Connections that stop being HTTP under enforcement.
+#include <atomic>
+#include <thread>
+
 #include <catch2/catch.hpp>
 
 #include "bed.hpp"
@@ -146,11 +149,11 @@ TEST_CASE("a change of policy ends the upgraded connections that it does not all
 
 TEST_CASE("what comes behind a change of protocol waits while the ring is full, and goes on when it is not") {
   NodeOptions options;
-  options.ring_size = 64U << 10U;
+  options.ring_size = 128U << 10U;
   Bed bed(options);
   Peer caller = bed.call();
   // Of the ring, so much is taken that the caller's bytes take the rest before the target's have their turn.
-  const std::string body(16'000, 'b');
+  const std::string body(40'000, 'b');
   caller.send("POST / HTTP/1.1\r\nHost: target.test\r\nContent-Length: " + std::to_string(body.size()) +
               "\r\n\r\n" + body);
   Peer target = bed.target.accept();
@@ -158,10 +161,10 @@ TEST_CASE("what comes behind a change of protocol waits while the ring is full, 
   CHECK(target.read_exactly(body.size()) == body);
   target.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   caller.read_response();
-  const std::string early(30'000, 'e');
+  const std::string early(60'000, 'e');
   caller.send(offer + early);
   target.read_until("\r\n\r\n");
-  const std::string first(8000, 'f');
+  const std::string first(16'000, 'f');
   target.send(change + first);
   CHECK(caller.read_until("\r\n\r\n").find("HTTP/1.1 101 ") == 0);
   CHECK(bed.node.counters().open_connections() == 1);
@@ -171,7 +174,18 @@ TEST_CASE("what comes behind a change of protocol waits while the ring is full, 
     empty_ring(bed.node.ring_path());
     REQUIRE(bed.node.counters().open_connections() == 1);
   }
-  CHECK(caller.read_exactly(first.size()) == first);
-  empty_ring(bed.node.ring_path());
-  CHECK(target.read_exactly(early.size()) == early);
+  // Both directions need space from here on, by turns.
+  std::atomic<bool> over{false};
+  std::thread reader([&] {
+    while (!over) {
+      empty_ring(bed.node.ring_path());
+      std::this_thread::yield();
+    }
+  });
+  const std::string at_caller = caller.read_exactly(first.size());
+  const std::string at_target = target.read_exactly(early.size());
+  over = true;
+  reader.join();
+  CHECK(at_caller == first);
+  CHECK(at_target == early);
 }
