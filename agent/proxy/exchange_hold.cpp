@@ -53,6 +53,7 @@ Exchange::Progress Exchange::hold() {
 }
 
 Exchange::Progress Exchange::decide_held(policy::Body::State state) {
+  request_done_ = held_whole_ && !holds();  // an empty body
   judge(ask({state, state == policy::Body::State::complete ? std::string_view(held_) : std::string_view{}}));
   phase_ = Phase::opening;
   return open();

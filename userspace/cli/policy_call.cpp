@@ -60,6 +60,9 @@ Result<policy::CallText> CallOptions::read() const {
     if (!content) return content.error();
     text.body = std::move(*content);
   }
+  // Such a call has a body, usually.
+  text.body_withheld =
+      body.empty() && (text.method == "POST" || text.method == "PUT" || text.method == "PATCH");
   if (!time.empty()) {
     const auto parsed = policy::parse_time(time);
     if (!parsed) return parsed.error();

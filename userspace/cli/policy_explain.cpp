@@ -116,6 +116,8 @@ void print(const policy::Explanation& explanation, const Output& output) {
   const auto outcome = policy::outcome_of(decision);
   output.out << (explanation.policies.empty() ? "" : "\n")
              << "decision: " << output.paint(safe(policy::describe(decision)), colour_of(outcome)) << '\n';
+  if (decision.needs_body)
+    output.out << "  give the body with --body, and headers such as its content type with --header\n";
   if (!decision.trial.policy.empty()) {
     const auto rule =
         decision.trial.rule.empty() ? std::string() : fmt::format("rule {} of ", safe(decision.trial.rule));

@@ -33,7 +33,8 @@ struct CallText {
   std::string query;
   std::optional<Address> address;
   std::vector<std::pair<std::string, std::string>> headers;
-  std::optional<std::string> body;  // absent: the call has none
+  std::optional<std::string> body;  // absent: the call has none, or
+  bool body_withheld = false;       // has one that is not given
   std::uint64_t time_ns = 0;        // since 1970; 0: now
 
   // Reads `function` ("http:POST /v1/refunds", "http:POST api.internal:8080/v1/refunds?x=1", "tls:connect
@@ -56,6 +57,7 @@ struct CallText {
       fields.push_back({name, value});
     Call call = base_call();
     call.headers = fields;
+    if (body_withheld) call.body.state = Body::State::pending;
     if (body) call.body = sent ? Body{Body::State::complete, *body} : Body{Body::State::pending, {}};
     return use(caller, call);
   }

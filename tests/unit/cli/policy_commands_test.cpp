@@ -77,6 +77,13 @@ TEST_CASE("policy explain shows the way to a decision, and its status says wheth
   const auto late = explain(R"({"amount": 5})", "2026-11-26T20:00:00Z");
   CHECK(late.status == exit_finding);
   CHECK(contains(late.out, "deny by rule office-hours of policy refunds: refunds are made on weekdays"));
+  std::vector<std::string> without{"policy", "explain", "--caller", "support-eu"};
+  without.insert(without.end(), common.begin(), common.end());
+  without.insert(without.end(), {"--time", "2026-11-26T11:00:00Z", examples + "/office-hours.yaml"});
+  const auto withheld = run(without);
+  CHECK(withheld.status == exit_finding);
+  CHECK(contains(withheld.out, "when needs the body"));
+  CHECK(contains(withheld.out, "give the body with --body"));
   const auto faulty = explain("{}", "2026-11-26T11:00:00Z");
   CHECK(faulty.status == exit_finding);
   CHECK(contains(faulty.out, "when error: no_such_key: amount"));

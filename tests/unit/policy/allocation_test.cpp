@@ -58,3 +58,16 @@ TEST_CASE("deciding allocates nothing for a path with one reading, and the count
   CHECK(verdict == Verdict::deny);
   CHECK(count([&] { verdict = engine->decide(selection, who, http("GET", two_readings)).verdict; }) > 0);
 }
+
+TEST_CASE("a condition over a call's head allocates nothing once it was evaluated before") {
+  const auto engine = engine_of({{.rules = R"([{name: a, functions: ["http:* /**"], action: allow,
+      when: 'call.method == "POST" && caller.workload.startsWith("w") && call.path.matches("^/v[12]/")'}])"}});
+  const auto who = caller("w", "/usr/bin/python3");
+  const auto selection = engine->select(who);
+  const Call call = http("POST", "/v1/a-path-that-is-longer-than-any-small-string");
+  CHECK(engine->decide(selection, who, call).verdict == Verdict::allow);
+  const auto before = allocations;
+  const auto verdict = engine->decide(selection, who, call).verdict;
+  CHECK(allocations == before);
+  CHECK(verdict == Verdict::allow);
+}

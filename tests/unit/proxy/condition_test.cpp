@@ -110,6 +110,38 @@ TEST_CASE("chunks are put together for the decision, and go on as chunks") {
   CHECK(seen.find("e\r\n{\"amount\": 99}\r\n0\r\nX-T: end\r\n\r\n") != std::string::npos);
 }
 
+TEST_CASE("an empty body is a body too, and what comes behind it is the next call") {
+  Bed bed;
+  std::string policy = amounts;
+  policy.replace(policy.find("call.body.amount <= 100.0"), 25, "call.size == 0");
+  bed.node.set_policy(policy);
+  Peer caller = bed.call();
+  caller.send("POST /refunds HTTP/1.1\r\nHost: target.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" +
+              get("/next"));
+  Peer target = bed.target.accept();
+  CHECK(target.read_until("0\r\n\r\n").starts_with("POST /refunds"));
+  target.send("HTTP/1.1 204 No Content\r\n\r\n");
+  CHECK(target.read_until("\r\n\r\n").starts_with("GET /next"));
+  target.send("HTTP/1.1 204 No Content\r\n\r\n");
+  CHECK(caller.read_response().starts_with("HTTP/1.1 204"));
+  CHECK(caller.read_response().starts_with("HTTP/1.1 204"));
+  caller.close();
+  CHECK(bed.records().calls.size() == 2);
+}
+
+TEST_CASE("a held body does not swallow the call behind it") {
+  Bed bed;
+  bed.node.set_policy(amounts);
+  Peer caller = bed.call();
+  caller.send(post(R"({"amount": 101})") + post(R"({"amount": 1})") + get("/third"));
+  CHECK(caller.read_response().starts_with("HTTP/1.1 403"));
+  Peer target = bed.target.accept();
+  CHECK(target.read_until("1}").starts_with("POST /refunds"));
+  target.send("HTTP/1.1 204 No Content\r\n\r\n");
+  CHECK(caller.read_response().starts_with("HTTP/1.1 204"));
+  CHECK(target.read_until("\r\n\r\n").starts_with("GET /third"));
+}
+
 TEST_CASE("a caller that waits for 100 (Continue) is asked for the body that the decision needs") {
   Bed bed;
   bed.node.set_policy(amounts);
