@@ -184,7 +184,7 @@ void Agent::on_signal(int signal) {
 std::vector<std::string> Agent::notes() const {
   const auto policies = policy::load_directory(config_.policies_dir);
   if (policies.ok()) return {};
-  return {"the policies cannot be used, so those in force stay: " + policies.report()};
+  return {"the policies cannot be used, so those in force stay: " + policies.report(false)};
 }
 
 Result<void> run_node(const config::Config& config, NodeOptions options) {

@@ -72,7 +72,7 @@ void Policies::stop() {
 
 Result<policy::Snapshot> Policies::read_directory() {
   auto loaded = policy::load_directory(settings_.directory);
-  if (!loaded.ok()) return make_error("bad_policies", loaded.report());
+  if (!loaded.ok()) return make_error("bad_policies", loaded.report(false));
   policy::Snapshot snapshot;
   snapshot.policies = std::move(loaded.policies);
   snapshot.default_mode = settings_.default_mode;

@@ -46,6 +46,8 @@ Failure exceeded(const policy::LimitInForce& limit, std::uint64_t most, std::str
         "again in {} s",
         limit.rule, limit.policy, seconds);
   }
+  failure.policy = limit.policy;
+  failure.rule = limit.rule;
   failure.retry_after = static_cast<std::uint64_t>(seconds);
   return failure;
 }

@@ -40,10 +40,13 @@ void Exchange::answer(const Failure& failure, record::Outcome outcome) {
   problem.detail = failure.detail;
   problem.retry_after = failure.retry_after;
   if (outcome == record::Outcome::denied) {
-    problem.title = "Denied by policy";
-    problem.policy = decision_.policy;
-    problem.rule = decision_.rule;
-    problem.reason = decision_.reason;
+    const bool limited = !failure.rule.empty();
+    problem.title = limited                    ? "Limit reached"
+                    : decision_.needs_approval ? "Approval required"
+                                               : "Denied by policy";
+    problem.policy = limited ? failure.policy : decision_.policy;
+    problem.rule = limited ? failure.rule : decision_.rule;
+    problem.reason = limited ? failure.code : decision_.reason;
   }
   problem.session = session_->id();
   if (opened_) problem.call = id_;

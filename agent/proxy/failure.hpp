@@ -11,6 +11,9 @@ struct Failure {
   int status = 502;  // HTTP status for the caller
   std::string code;  // stable, lower snake case
   std::string detail;
+  // Of a limit: whose it is.
+  std::string policy = {};
+  std::string rule = {};
   std::uint64_t retry_after = 0;  // seconds after which to try again; 0: nobody knows
 };
 

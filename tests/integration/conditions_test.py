@@ -70,6 +70,7 @@ class Conditions(BedCase):
         self.assertEqual((problem["status"], problem["reason"], problem["rule"]), (403, "approval_required", "large"))
         self.assertIn("asks for approval", problem["detail"])
         self.assertEqual(problem["type"], "https://callgate.dev/problems/approval_required")
+        self.assertEqual(problem["title"], "Approval required")
 
     def test_nothing_of_a_denied_call_leaves_however_it_is_split(self):
         answer = self.python(TRICKLE, '{"amount": 1, "note": "canary-denied", "amount": 2}').stdout
@@ -110,6 +111,8 @@ print(sum(status == 200 for status, _ in answers), sum(status == 429 and 3500 < 
         wait_until(lambda: self.curl("/free/x", "-o", "/dev/null", "-w", "%{http_code}").stdout == "200",
                    "the next proxy to serve")
         self.assertEqual(self.python(script).stdout, "0 12\n")
+        problem = json.loads(self.curl("/counted").stdout)
+        self.assertEqual((problem["policy"], problem["rule"], problem["reason"]), ("refunds", "counted", "limit_exceeded"))
 
     def test_an_observed_policy_is_on_trial_beside_the_enforced_one(self):
         self.agent.write_policy("trial.yaml", POLICY.replace("name: refunds", "name: next")

@@ -89,9 +89,10 @@ void finish(LoadedPolicies& loaded) {
 
 }  // namespace
 
-std::string LoadedPolicies::report() const {
+std::string LoadedPolicies::report(bool with_warnings) const {
   std::string out;
   for (const auto& finding : findings) {
+    if (!with_warnings && finding.severity == Finding::Severity::warning) continue;
     const auto file =
         std::find_if(files.begin(), files.end(), [&](const SourceFile& f) { return f.path == finding.file; });
     out += format_finding(finding, file == files.end() ? std::string_view{} : std::string_view(file->text));

@@ -24,8 +24,8 @@ struct LoadedPolicies {
   std::string version;  // the first 12 digits of the digest: the label that people see
 
   [[nodiscard]] bool ok() const { return !digest.empty(); }
-  // Every finding with its excerpt, as format_finding writes it.
-  [[nodiscard]] std::string report() const;
+  // Every finding, or only the errors, with its excerpt, as format_finding writes it.
+  [[nodiscard]] std::string report(bool with_warnings = true) const;
 };
 
 // Every *.yaml and *.yml file of a directory (names that begin with a dot and subdirectories of other names

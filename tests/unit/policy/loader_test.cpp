@@ -130,3 +130,20 @@ TEST_CASE("an oversized or empty file is refused") {
   other.write("empty.yaml", "");
   CHECK_THAT(other.load().report(), Catch::Contains("holds no policy"));
 }
+
+TEST_CASE("warnings reject nothing, and errors can be had without them") {
+  Directory directory;
+  const auto document = [](const std::string& name, const std::string& action) {
+    return "apiVersion: callgate.dev/v1\nkind: CallPolicy\nmetadata: {name: " + name +
+           "}\nspec: {callers: [{workload: w}], targets: [{host: \"*\"}], rules: [{name: r, functions: "
+           "[\"*\"], action: " +
+           action + "}]}\n";
+  };
+  directory.write("1.yaml", document("a", "allow"));
+  CHECK(directory.load().ok());
+  CHECK_THAT(directory.load().report(), Catch::Contains("warning: this allows every call"));
+  CHECK(directory.load().report(false).empty());
+  directory.write("2.yaml", document("b", "permit"));
+  CHECK_FALSE(directory.load().ok());
+  CHECK_THAT(directory.load().report(false), Catch::Contains("error:") && !Catch::Contains("warning:"));
+}
