@@ -43,7 +43,7 @@ constexpr cel::Failure encoded{"body_encoded", "the body has a content coding, s
 constexpr cel::Failure not_declared{"body_not_json", "the content type of the body is not JSON"};
 constexpr cel::Failure not_json{"body_not_json", "the body is not valid JSON"};
 constexpr cel::Failure ambiguous{"body_ambiguous", "an object of the body has the same key twice"};
-constexpr cel::Failure not_text{"body_not_text", "the body is not UTF-8"};
+constexpr cel::Failure not_text{"body_not_text", "the body is not UTF-8, or says that it is not"};
 constexpr cel::Failure no_room{"cost_exceeded", "the call has more parts than a decision looks at"};
 constexpr cel::Failure no_process{"process_unknown", "the executable of the calling process is not known"};
 constexpr cel::Failure no_subject{"subject_unknown",
@@ -59,14 +59,46 @@ Value kept(std::string_view text, cel::Arena& arena) {
   return arena.copy(text, copied) ? Value::string(copied) : Value::error(&no_room);
 }
 
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
+    text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
+    text.remove_suffix(1);
+  return text;
+}
+
+// Whether a media type says that the text is in another charset than the one it is read in here: its receiver
+// could make another text of it.
+bool has_other_charset(std::string_view content_type) {
+  auto rest = content_type.substr(std::min(content_type.find(';'), content_type.size()));
+  while (!rest.empty()) {
+    rest.remove_prefix(1);
+    const auto end = std::min(rest.find(';'), rest.size());
+    const auto parameter = rest.substr(0, end);
+    const auto equals = std::min(parameter.find('='), parameter.size());
+    auto value = trimmed(parameter.substr(std::min(equals + 1, parameter.size())));
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+      value = value.substr(1, value.size() - 2);
+    if (equal_ignoring_case(trimmed(parameter.substr(0, equals)), "charset") &&
+        !equal_ignoring_case(value, "utf-8") && !equal_ignoring_case(value, "us-ascii")) {
+      return true;
+    }
+    rest.remove_prefix(end);
+  }
+  return false;
+}
+
 bool is_json(std::string_view content_type) {
-  auto media = content_type.substr(0, content_type.find(';'));
-  while (!media.empty() && (media.back() == ' ' || media.back() == '\t'))
-    media.remove_suffix(1);
+  const auto media = trimmed(content_type.substr(0, content_type.find(';')));
   constexpr std::string_view suffix = "+json";
-  return equal_ignoring_case(media, "application/json") ||
-         (media.size() > suffix.size() &&
-          equal_ignoring_case(media.substr(media.size() - suffix.size()), suffix));
+  return !has_other_charset(content_type) &&
+         (equal_ignoring_case(media, "application/json") ||
+          (media.size() > suffix.size() &&
+           equal_ignoring_case(media.substr(media.size() - suffix.size()), suffix)));
+}
+
+bool is_content_type(const HeaderField& field) {
+  return equal_ignoring_case(field.name, "content-type");
 }
 
 Value read_body(std::string_view bytes, cel::Arena& arena) {
@@ -163,11 +195,11 @@ Value CallVariables::CallObject::field(std::size_t index, cel::Arena& arena) con
   }
 }
 
-std::string_view CallVariables::CallObject::header(std::string_view name) const {
-  const auto at = std::find_if(call_.headers.begin(), call_.headers.end(), [&](const HeaderField& field) {
-    return equal_ignoring_case(field.name, name);
-  });
-  return at == call_.headers.end() ? std::string_view{} : at->value;
+bool CallVariables::CallObject::says_json() const {
+  // Of two, its receiver may take the other one.
+  const auto at = std::find_if(call_.headers.begin(), call_.headers.end(), is_content_type);
+  return at != call_.headers.end() && std::none_of(at + 1, call_.headers.end(), is_content_type) &&
+         is_json(at->value);
 }
 
 Value CallVariables::CallObject::obstacle() const {
@@ -181,8 +213,11 @@ Value CallVariables::CallObject::obstacle() const {
     case Body::State::complete:
       break;
   }
-  const auto coding = header("content-encoding");
-  if (!coding.empty() && !equal_ignoring_case(coding, "identity")) return Value::error(&encoded);
+  const bool coded = std::any_of(call_.headers.begin(), call_.headers.end(), [](const HeaderField& field) {
+    return equal_ignoring_case(field.name, "content-encoding") &&
+           !equal_ignoring_case(field.value, "identity");
+  });
+  if (coded) return Value::error(&encoded);
   return Value::null();
 }
 
@@ -190,8 +225,7 @@ Value CallVariables::CallObject::body(cel::Arena& arena) const {
   if (read_) return *read_;
   Value found = obstacle();
   if (found.is(cel::Kind::null)) {
-    found =
-        is_json(header("content-type")) ? read_body(call_.body.bytes, arena) : Value::error(&not_declared);
+    found = says_json() ? read_body(call_.body.bytes, arena) : Value::error(&not_declared);
   }
   read_ = found;
   return found;
@@ -200,7 +234,10 @@ Value CallVariables::CallObject::body(cel::Arena& arena) const {
 Value CallVariables::CallObject::body_text() const {
   const Value found = obstacle();
   if (!found.is(cel::Kind::null)) return found;
-  return is_utf8(call_.body.bytes) ? Value::string(call_.body.bytes) : Value::error(&not_text);
+  const bool foreign = std::any_of(call_.headers.begin(), call_.headers.end(), [](const HeaderField& field) {
+    return is_content_type(field) && has_other_charset(field.value);
+  });
+  return !foreign && is_utf8(call_.body.bytes) ? Value::string(call_.body.bytes) : Value::error(&not_text);
 }
 
 Value CallVariables::CallObject::size() const {

@@ -35,7 +35,7 @@ class CallVariables final : public cel::Activation {
     [[nodiscard]] cel::Value size() const;
     // What is wrong with looking into the body, whatever it is; or Kind::null.
     [[nodiscard]] cel::Value obstacle() const;
-    [[nodiscard]] std::string_view header(std::string_view name) const;
+    [[nodiscard]] bool says_json() const;
 
     const CallVariables& all_;
     const Call& call_;

@@ -102,7 +102,7 @@ struct Decision {
                             // "no_rule_matches", "no_target_matches", "no_policy", "process_unknown",
                             // "subject_unknown", "conflicting_upstreams", "approval_required",
                             // "condition_error", "body_needed", "body_too_large", "body_not_json",
-                            // "body_encoded", "body_ambiguous"
+                            // "body_encoded", "body_ambiguous", "body_not_text"
   // Why a condition could not be evaluated: a stable code; else empty.
   std::string_view fault;
   const Upstream* upstream = nullptr;                      // set where allowed; owned by the engine

@@ -118,6 +118,43 @@ TEST_CASE("a body that cannot be looked into denies with that reason") {
   CHECK(engine->decide(caller("w"), call).verdict == Verdict::allow);
 }
 
+TEST_CASE("a body that its receiver could read otherwise is not looked into") {
+  const auto engine = engine_of({{.rules = rules({rule("a", "allow", "call.body.x == 1.0")})}});
+  const auto reason = [&](const std::vector<HeaderField>& headers) {
+    Call call = post(sent(R"({"x": 1})"));
+    call.headers = headers;
+    return std::string(engine->decide(caller("w"), call).reason);
+  };
+  CHECK(reason({{"content-type", "application/json"}}) == "allowed_by_rule");
+  CHECK(reason({{"content-type", "application/json;charset=\"UTF-8\""}}) == "allowed_by_rule");
+  CHECK(reason({{"content-type", "application/json; version=1; Charset = utf-7"}}) == "body_not_json");
+  CHECK(reason({{"content-type", "application/json; charset=utf-16"}}) == "body_not_json");
+  CHECK(reason({{"content-type", "application/json"}, {"Content-Type", "text/plain"}}) == "body_not_json");
+  CHECK(reason({{"content-type", "application/json"}, {"content-encoding", "identity"}}) ==
+        "allowed_by_rule");
+  CHECK(reason({{"content-type", "application/json"},
+                {"content-encoding", "identity"},
+                {"Content-Encoding", "gzip"}}) == "body_encoded");
+  CHECK(reason({{"content-type", "application/json"}, {"content-encoding", ""}}) == "body_encoded");
+}
+
+TEST_CASE("a text in another charset is no text to look into") {
+  const auto engine = engine_of(
+      {{.rules = rules({rule("d", "deny", R"(call.body_text.contains("secret"))"), rule("a", "allow")})}});
+  const auto reason = [&](const std::string& type, std::string_view bytes) {
+    const std::vector<HeaderField> headers{{"Content-Type", type}};
+    Call call = post(sent(bytes));
+    call.headers = headers;
+    return std::string(engine->decide(caller("w"), call).reason);
+  };
+  CHECK(reason("text/plain", "nothing") == "allowed_by_rule");
+  CHECK(reason("text/plain", "a secret") == "denied_by_rule");
+  CHECK(reason("text/plain; charset=UTF-8", "a secret") == "denied_by_rule");
+  CHECK(reason("text/plain; charset=utf-16le", std::string_view("s\0e\0c\0r\0e\0t\0", 12)) ==
+        "body_not_text");
+  CHECK(reason("application/octet-stream", "\xff\xfes\xff") == "body_not_text");
+}
+
 TEST_CASE("conditions see the call, its caller and its target") {
   const auto holds = [](const std::string& when) {
     const auto engine = engine_of({{.rules = rules({rule("a", "allow", when)})}});
