@@ -2,28 +2,10 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <numeric>
-#include <utility>
+
+#include "base/edit_distance.hpp"
 
 namespace callgate::cel {
-namespace {
-
-// The number of letters to change, for suggestions.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row.back();
-}
-
-}  // namespace
 
 std::string suggestion(std::string_view written, const std::vector<std::string_view>& known) {
   constexpr std::size_t longest_word = 64;
@@ -32,7 +14,7 @@ std::string suggestion(std::string_view written, const std::vector<std::string_v
   std::string_view best;
   std::size_t best_distance = std::max<std::size_t>(written.size() / 3, 1) + 1;
   for (const auto word : known) {
-    if (const auto far = distance(written, word); far < best_distance) {
+    if (const auto far = edit_distance(written, word); far < best_distance) {
       best = word;
       best_distance = far;
     }

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <numeric>
 
 #include <fmt/format.h>
+
+#include "base/edit_distance.hpp"
 
 namespace callgate::config {
 namespace {
@@ -61,27 +62,6 @@ constexpr std::string_view digits = "0123456789";
 constexpr std::string_view domain_characters = "abcdefghijklmnopqrstuvwxyz0123456789.-_";
 constexpr std::string_view name_characters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
-
-// Edit distance where a swap of neighbours is one step.
-std::size_t distance(std::string_view left, std::string_view right) {
-  std::vector<std::size_t> before_previous(right.size() + 1);
-  std::vector<std::size_t> previous(right.size() + 1);
-  std::vector<std::size_t> current(right.size() + 1);
-  std::iota(previous.begin(), previous.end(), 0U);
-  for (std::size_t i = 1; i <= left.size(); ++i) {
-    current[0] = i;
-    for (std::size_t j = 1; j <= right.size(); ++j) {
-      const std::size_t replaced = previous[j - 1] + (left[i - 1] == right[j - 1] ? 0 : 1);
-      current[j] = std::min({replaced, previous[j] + 1, current[j - 1] + 1});
-      if (i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1]) {
-        current[j] = std::min(current[j], before_previous[j - 2] + 1);
-      }
-    }
-    before_previous.swap(previous);
-    previous.swap(current);
-  }
-  return previous[right.size()];
-}
 
 }  // namespace
 
@@ -186,7 +166,7 @@ std::string nearest(std::string_view name, const std::vector<std::string>& known
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(1, std::max(name.size(), std::size_t{3}) / 3) + 1;
   for (const auto& candidate : known) {
-    const auto steps = distance(name, candidate);
+    const auto steps = edit_distance(name, candidate);
     if (steps < best_distance) {
       best = candidate;
       best_distance = steps;

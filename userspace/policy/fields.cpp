@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <numeric>
 
 #include <fmt/format.h>
 
+#include "base/edit_distance.hpp"
 #include "policy/text_pattern.hpp"
 
 namespace callgate::policy {
@@ -28,21 +28,6 @@ std::string presentable(std::string_view text) {
   return out;
 }
 
-// The Levenshtein distance of two short words.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row.back();
-}
-
 // The known word that was probably meant, or an empty one.
 std::string_view nearest(std::string_view written, const std::vector<std::string_view>& known) {
   constexpr std::size_t longest_word = 40;
@@ -50,7 +35,7 @@ std::string_view nearest(std::string_view written, const std::vector<std::string
   std::string_view best;
   std::size_t best_distance = std::min(written.size(), std::max<std::size_t>(written.size() / 3, 2) + 1);
   for (const auto word : known) {
-    const auto far = equal_ignoring_case(written, word) ? 0 : distance(written, word);
+    const auto far = equal_ignoring_case(written, word) ? 0 : edit_distance(written, word);
     if (far < best_distance) {
       best = word;
       best_distance = far;

@@ -5,49 +5,12 @@
 
 #include <catch2/catch.hpp>
 
-#include "cli/command.hpp"
+#include "command_run.hpp"
 
 using namespace callgate::cli;
+using namespace callgate::cli::testing;
 
 namespace {
-
-struct Ran {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
-
-Ran run(const std::vector<std::string>& arguments) {
-  std::ostringstream out;
-  std::ostringstream err;
-  Ran ran;
-  ran.status = run_command_line(arguments, out, err);
-  ran.out = out.str();
-  ran.err = err.str();
-  return ran;
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-class Directory {
- public:
-  Directory() {
-    std::string name = "/tmp/callgate-cli-XXXXXX";
-    path_ = ::mkdtemp(name.data());
-  }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-  ~Directory() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ + "/" + name) << text;
-    return path_ + "/" + name;
-  }
-
- private:
-  std::string path_;
-};
 
 const std::vector<std::vector<std::string>> commands{
     {"run"},

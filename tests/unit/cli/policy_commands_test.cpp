@@ -6,46 +6,14 @@
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
 
-#include "cli/command.hpp"
+#include "command_run.hpp"
 
 using namespace callgate::cli;
+using namespace callgate::cli::testing;
 
 namespace {
 
-struct Ran {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
-
-Ran run(const std::vector<std::string>& arguments) {
-  std::ostringstream out;
-  std::ostringstream err;
-  const int status = run_command_line(arguments, out, err);
-  return {status, out.str(), err.str()};
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 const std::string examples = CALLGATE_POLICIES;
-
-class Directory {
- public:
-  Directory() {
-    std::string name = "/tmp/callgate-policy-XXXXXX";
-    path = ::mkdtemp(name.data());
-  }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-  ~Directory() { std::filesystem::remove_all(path); }
-  [[nodiscard]] std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path + "/" + name) << text;
-    return path + "/" + name;
-  }
-  std::string path;
-};
 
 std::string document(const std::string& rules) {
   return "apiVersion: callgate.dev/v1\nkind: CallPolicy\nmetadata: {name: p}\nspec:\n  callers: [{workload: "

@@ -116,7 +116,7 @@ TEST_CASE("what is unknown or misspelt is an error with a suggestion") {
   check({with("  targets:", "  taget:"), 9, 3, "unknown field `taget` in `spec`", "did you mean `targets`?"});
   check({with("workload:", "worklaod:"), 7, 7, "unknown field `worklaod`", "did you mean `workload`?"});
   check({with("host:", "hots:"), 10, 7, "unknown field `hots`", "did you mean `host`?"});
-  check({with("tls:", "ssl:"), 12, 30, "unknown field `ssl`", "known here: `port`, `tls`"});
+  check({with("tls:", "ssl:"), 12, 30, "unknown field `ssl`", "did you mean `tls`?"});
   check({with("action:", "zzz:"), 16, 7, "unknown field `zzz`", "known here: `name`, `functions`"});
   check({with("durability:", "durable:"), 18, 41, "unknown field `durable`", "known here: `payloads`"});
   check({with("callgate.dev/v1", "callgate.dev/v2"), 1, 13, "`apiVersion` cannot be `callgate.dev/v2`",
