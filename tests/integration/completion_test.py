@@ -64,10 +64,10 @@ class Completion(unittest.TestCase):
         self.assertNotIn("--decision", self.bash("enroll", "-"))
 
     def test_values_are_the_ones_that_are_accepted(self):
-        self.assertEqual(self.bash("sessions", "list", "--decision", ""), ["allow", "deny"])
+        self.assertEqual(self.bash("sessions", "list", "--decision", ""), ["allow", "deny", "would-deny"])
         self.assertEqual(self.bash("sessions", "list", "--workload", "shop", "--decision", "d"), ["deny"])
-        self.assertEqual(self.zsh("sessions", "list", "--decision", ""), ["allow", "deny"])
-        self.assertEqual(self.fish("callgate sessions list --workload shop --decision "), ["allow", "deny"])
+        self.assertEqual(self.zsh("sessions", "list", "--decision", ""), ["allow", "deny", "would-deny"])
+        self.assertEqual(self.fish("callgate sessions list --workload shop --decision "), ["allow", "deny", "would-deny"])
 
     def test_files(self):
         self.assertIn("/etc/hosts", self.bash("policy", "check", "/etc/host"))

@@ -117,6 +117,7 @@ class Terminal(BedCase):
         pager = f"touch {mark}; cat"
         self.agent.command("workloads")
         self.assertFalse(os.path.exists(mark))
+        wait_until(lambda: "client" in self.agent.command("sessions", "list").stdout, "a call to be recorded")
         for arguments, environment, paged in ((["workloads"], {"PAGER": pager}, True), (["workloads"], {"CALLGATE_PAGER": "", "PAGER": pager}, False),
                                               (["--no-pager", "workloads"], {"PAGER": pager}, False),
                                               (["--json", "workloads"], {"PAGER": pager}, False),
