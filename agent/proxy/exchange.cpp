@@ -123,7 +123,7 @@ void Exchange::judge(policy::Decision decision) {
   refusal_outcome_ = record::Outcome::refused;
   refusal_ = CarriageStage::run(method_);
   if (!refusal_) refusal_ = AddressStage::run(*decision_.upstream, session_->flow());
-  if (refusal_) return;
+  if (refusal_ || decision_.limits.empty()) return;
   const Address& address = session_->flow().destination;
   refusal_ = limits_.begin(decision_, session_->caller(), name_.function,
                            fmt::format("{}:{}", name_.host, address.port), context_.clock.now());

@@ -28,6 +28,7 @@ bool FlowCall::open(const policy::Decision& decision, std::string_view function,
 
 std::optional<Failure> FlowCall::count(const policy::Decision& decision, std::string_view function,
                                        std::string_view host) {
+  if (decision.limits.empty()) return std::nullopt;
   return limits_.begin(decision, session_.caller(), function,
                        fmt::format("{}:{}", host, session_.flow().destination.port), context_.clock.now());
 }
