@@ -1,8 +1,8 @@
-// From events that were read out of a ring to journal and store: one batch at a time.
+// From events that were read out of a ring to payload, journal and audit log: one batch at a time.
 //
-// A batch is applied to the builder, appended to the journal, and then what it led to is written to the
-// store. Where one of the two fails, the batch stays pending and commit() takes up where it stopped: nothing
-// is lost and nothing done twice.
+// A batch is applied to the builder; then its payload is written, then the journal, and then its records are
+// handed to the thread of the log. Where writing fails, the batch stays pending and commit() takes up where
+// it stopped: nothing is lost and nothing done twice.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "record/file_store.hpp"
 #include "record/journal.hpp"
+#include "record/log_batch.hpp"
+#include "record/log_worker.hpp"
+#include "record/payload_store.hpp"
 #include "record/record_builder.hpp"
 #include "record/workload_directory.hpp"
 
@@ -20,23 +23,17 @@ namespace callgate::record {
 
 struct PipelineOptions {
   JournalOptions journal;
-  FileStoreOptions store;
+  PayloadOptions payload;
+  LogOptions log;
   BuilderLimits limits;
-  std::function<void(const v1::Record&)> on_record;  // each record once, when it is made
+  std::function<void(const v1::Record&)> on_record;  // each record once, when it is in the journal
 };
 
-// A batch between take() or end_ring() and the end of commit().
-struct PendingBatch {
-  Batch batch;
-  std::string notes;
-  bool journaled = false;
-};
-
-// One thread, but for queries().
+// One thread.
 class Pipeline {
  public:
-  // Opens journal and store, and brings the store up to date with the journal. `directory` outlives the
-  // pipeline.
+  // Opens everything, brings the log up to date with the journal, and starts the log's thread. `directory`
+  // outlives the pipeline.
   [[nodiscard]] static Result<std::unique_ptr<Pipeline>> open(PipelineOptions options,
                                                               WorkloadDirectory& directory);
   ~Pipeline();
@@ -47,14 +44,16 @@ class Pipeline {
   [[nodiscard]] std::optional<Error> take(RingOwner owner, Bytes events, std::uint64_t position);
   // Makes it pending that nobody writes the ring any more. Nothing is pending.
   void end_ring(RingOwner owner, const Error& reason);
-  // Carries out what is pending. On failure it stays pending.
+  // Makes a record of something else than a call pending. Nothing is pending.
+  void add_event(v1::Record event);
+  // Carries out what is pending. On failure it stays pending. Errors: disk_full, log_behind, system errors.
   [[nodiscard]] Result<void> commit();
   [[nodiscard]] bool pending() const { return pending_.has_value(); }
+  // Removes what of the journal the log has on disk.
+  void tidy() { journal_->remove_through(log_->durable_batch()); }
 
-  // Puts the journal on disk.
-  [[nodiscard]] Result<void> sync() { return journal_.sync(); }
-  // Puts the store on disk and starts the journal anew, so that the next start has nothing to replay.
-  [[nodiscard]] Result<void> compact();
+  // Puts everything on disk, the log with a checkpoint, and ends the log's thread. Nothing is pending.
+  [[nodiscard]] Result<void> close();
 
   // The position up to which a ring was taken; nothing for an unknown ring.
   [[nodiscard]] std::optional<std::uint64_t> ring_position(RingOwner owner) const {
@@ -62,26 +61,33 @@ class Pipeline {
   }
   // Rings that something may be open in.
   [[nodiscard]] std::vector<RingOwner> rings() const { return builder_.rings(); }
-  [[nodiscard]] std::uint64_t journal_bytes() const { return journal_.bytes(); }
+  [[nodiscard]] std::uint64_t journal_bytes() const { return journal_->bytes(); }
   [[nodiscard]] std::size_t open_calls() const { return builder_.open_calls(); }
-  [[nodiscard]] StoreQueries& queries() { return *store_; }
+  [[nodiscard]] LogWorker& log() { return *log_; }
+  [[nodiscard]] PayloadStore& payload() { return *payload_; }
 
  private:
   class Replay;
-  class Annotations;
-  class Announcer;
-  Pipeline(Journal journal, std::unique_ptr<FileStore> store, PipelineOptions options,
-           WorkloadDirectory& directory);
-  void compact_when_full();
+  class Sink;
+  struct Pending {
+    BatchKind kind = BatchKind::changes;
+    LogBatch batch;
+  };
 
-  Journal journal_;
-  std::unique_ptr<FileStore> store_;
-  RecordBuilder builder_;
+  Pipeline(PipelineOptions options, WorkloadDirectory& directory);
+  [[nodiscard]] Result<void> replay();
+  void begin(BatchKind kind, RingOwner owner);
+  void rotate_when_full();
+
+  PipelineOptions options_;
   WorkloadDirectory& directory_;
-  std::optional<PendingBatch> pending_;
-  std::function<void(const v1::Record&)> on_record_;
+  std::unique_ptr<Journal> journal_;
+  std::unique_ptr<PayloadStore> payload_;
+  std::unique_ptr<LogWorker> log_;  // uses the two above
+  RecordBuilder builder_;
+  std::optional<Pending> pending_;
   std::uint64_t last_batch_ = 0;
-  std::uint64_t compact_at_ = 0;  // bytes of the journal at which to try again
+  std::uint64_t rotate_at_ = 0;  // bytes of the segment at which to try again
 };
 
 }  // namespace callgate::record

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -27,12 +28,16 @@ Error unknown(const char* code, const Id& id) {
   return make_error(code, fmt::format("an event refers to {}, which is not open", to_string(id)));
 }
 
-void set_annotation(const v1::JournalAnnotation& annotation, v1::Record& record) {
-  record.mutable_workload()->set_name(to_utf8(annotation.workload_name().substr(0, workload_name_limit)));
-  record.mutable_workload()->set_spiffe_id(
-      to_utf8(annotation.workload_spiffe_id().substr(0, spiffe_id_limit)));
-  record.mutable_process()->set_exe_path(to_utf8(annotation.exe_path().substr(0, exe_path_limit)));
-  record.mutable_process()->set_resolved(annotation.resolved());
+void set_caller(const SessionOpened& event, WorkloadDirectory& directory, v1::Record& record) {
+  if (const auto workload = directory.lookup(event.workload)) {
+    record.mutable_workload()->set_name(to_utf8(workload->name.substr(0, workload_name_limit)));
+    record.mutable_workload()->set_spiffe_id(to_utf8(workload->spiffe_id.substr(0, spiffe_id_limit)));
+  }
+  if (const auto path =
+          directory.process_path(event.tgid, event.process_start, event.exe_device, event.exe_inode)) {
+    record.mutable_process()->set_exe_path(to_utf8(path->substr(0, exe_path_limit)));
+    record.mutable_process()->set_resolved(true);
+  }
 }
 
 void set_interrupted(std::uint64_t time_ns, const Error& reason, v1::Record& record) {
@@ -46,13 +51,19 @@ std::string pointer_bytes(std::uint64_t pointer) {
   return {reinterpret_cast<const char*>(&pointer), sizeof(pointer)};
 }
 
+void add_record(const RecordPosition& position, v1::Record& record, RecordSink& sink) {
+  record.set_journal_batch(position.batch);
+  record.set_journal_index(position.index);
+  sink.add_record(record);
+}
+
 }  // namespace
 
 RecordBuilder::RecordBuilder(const BuilderLimits& limits) : limits_(limits) {}
 RecordBuilder::~RecordBuilder() = default;
 
 RecordBuilder::Applied RecordBuilder::apply(RingOwner owner, Bytes events, std::uint64_t batch,
-                                            SessionSource& source, RecordSink& sink) {
+                                            WorkloadDirectory& directory, RecordSink& sink) {
   auto& ring = rings_[owner];
   if (!ring) {
     ring = std::make_unique<Ring>();
@@ -66,7 +77,7 @@ RecordBuilder::Applied RecordBuilder::apply(RingOwner owner, Bytes events, std::
       applied.error = make_error("event_size", "the size of an event makes no sense");
       return applied;
     }
-    if (const auto outcome = apply_event(*ring, rest.first(size), position, source, sink); !outcome) {
+    if (const auto outcome = apply_event(*ring, rest.first(size), position, directory, sink); !outcome) {
       applied.error = outcome.error();
       return applied;
     }
@@ -76,11 +87,11 @@ RecordBuilder::Applied RecordBuilder::apply(RingOwner owner, Bytes events, std::
 }
 
 Result<void> RecordBuilder::apply_event(Ring& ring, Bytes event, RecordPosition& position,
-                                        SessionSource& source, RecordSink& sink) {
+                                        WorkloadDirectory& directory, RecordSink& sink) {
   const auto parsed = parse_event(event);
   if (!parsed) return parsed.error();
   if (const auto* payload = std::get_if<PayloadView>(&*parsed)) return add_payload(ring, *payload, sink);
-  if (const auto* session = std::get_if<SessionOpened>(&*parsed)) return open_session(ring, *session, source);
+  if (const auto* session = std::get_if<SessionOpened>(&*parsed)) return open_session(ring, *session, directory);
   if (const auto* opened = std::get_if<CallOpenedView>(&*parsed)) return open_call(ring, *opened);
   if (const auto* upstream = std::get_if<CallUpstreamView>(&*parsed)) return note_upstream(ring, *upstream);
   if (const auto* client = std::get_if<CallClientView>(&*parsed)) return note_client(ring, *client);
@@ -89,7 +100,7 @@ Result<void> RecordBuilder::apply_event(Ring& ring, Bytes event, RecordPosition&
   return close_session(ring, std::get<SessionClosedView>(*parsed), position, sink);
 }
 
-Result<void> RecordBuilder::open_session(Ring& ring, const SessionOpened& event, SessionSource& source) {
+Result<void> RecordBuilder::open_session(Ring& ring, const SessionOpened& event, WorkloadDirectory& directory) {
   CALLGATE_TRY(check_owner(ring.owner, event.session));
   if (ring.sessions.size() >= limits_.open_sessions) {
     return make_error("too_many_open", fmt::format("more than {} sessions are open", limits_.open_sessions));
@@ -100,7 +111,8 @@ Result<void> RecordBuilder::open_session(Ring& ring, const SessionOpened& event,
     return make_error("duplicate_id", fmt::format("{} is open already", to_string(event.session)));
   }
   set_session(event, place->second.record);
-  set_annotation(source.annotate(event), place->second.record);
+  set_caller(event, directory, place->second.record);
+  touch(ring, event.session.counter, place->second);
   return {};
 }
 
@@ -119,9 +131,14 @@ Result<void> RecordBuilder::open_call(Ring& ring, const CallOpenedView& view) {
   call->session = view.event.session.counter;
   call->payload_limit = std::min(view.event.payload_limit, limits_.payload);
   call->record = session->second.record;
+  call->stream.session = view.event.session;
+  call->stream.call = view.event.call;
   set_call(view, call->record);
-  ++session->second.calls;
+  if (!std::exchange(session->second.had_calls, true))
+    touch(ring, view.event.session.counter, session->second);
   ++session->second.open_calls;
+  call->record_changed = true;
+  touch(ring, view.event.call.counter, *call);
   ring.calls.emplace(view.event.call.counter, std::move(call));
   return {};
 }
@@ -137,6 +154,8 @@ Result<void> RecordBuilder::note_upstream(Ring& ring, const CallUpstreamView& vi
   const auto call = find_call(ring, view.event.call);
   if (!call) return call.error();
   set_upstream(view, (*call)->record);
+  (*call)->record_changed = true;
+  touch(ring, view.event.call.counter, **call);
   return {};
 }
 
@@ -144,6 +163,8 @@ Result<void> RecordBuilder::note_client(Ring& ring, const CallClientView& view) 
   const auto call = find_call(ring, view.event.call);
   if (!call) return call.error();
   set_client(view, (*call)->record);
+  (*call)->record_changed = true;
+  touch(ring, view.event.call.counter, **call);
   return {};
 }
 
@@ -152,17 +173,17 @@ Result<void> RecordBuilder::add_payload(Ring& ring, const PayloadView& view, Rec
   if (!found) return found.error();
   if (view.bytes.empty()) return {};
   Call& call = **found;
-  PayloadFrame frame;
-  frame.call = view.event.call;
-  frame.time_ns = view.event.header.time_ns;
-  if (call.last_payload == 0) {
+  touch(ring, view.event.call.counter, call);
+  payload::Piece piece;
+  piece.time_ns = view.event.header.time_ns;
+  if (call.pieces == 0) {
     call.request.salt = salts_.next();
     call.response.salt = salts_.next();
-    std::array<std::uint8_t, 2 * salt_size> both{};
-    std::copy(call.request.salt.begin(), call.request.salt.end(), both.begin());
-    std::copy(call.response.salt.begin(), call.response.salt.end(), both.begin() + salt_size);
-    frame.kind = FrameKind::salts;
-    call.last_payload = sink.add_payload(frame, both);
+    std::copy(call.request.salt.begin(), call.request.salt.end(), call.salts.begin());
+    std::copy(call.response.salt.begin(), call.response.salt.end(), call.salts.begin() + salt_size);
+    piece.kind = payload::Kind::salts;
+    sink.add_payload(call.stream, piece, call.salts);
+    ++call.pieces;
   }
 
   Direction& direction = view.event.direction == record::Direction::request ? call.request : call.response;
@@ -172,25 +193,41 @@ Result<void> RecordBuilder::add_payload(Ring& ring, const PayloadView& view, Rec
   digest.add(view.bytes);
   if (is_body) direction.body_size += view.bytes.size();
 
-  const std::uint64_t room = call.frames < limits_.frames ? call.payload_limit - direction.captured : 0;
+  const std::uint64_t room = call.pieces < limits_.pieces ? call.payload_limit - direction.captured : 0;
   const auto kept = static_cast<std::size_t>(std::min<std::uint64_t>(view.bytes.size(), room));
   std::uint64_t& offset = direction.offsets[static_cast<std::size_t>(view.event.kind)];
   if (kept > 0) {
-    frame.previous = call.last_payload;
-    frame.offset = offset;
-    frame.direction = view.event.direction;
-    frame.kind = static_cast<FrameKind>(view.event.kind);
-    call.last_payload = sink.add_payload(frame, view.bytes.first(kept));
+    piece.offset = offset;
+    piece.direction = static_cast<payload::Direction>(view.event.direction);
+    piece.kind = static_cast<payload::Kind>(view.event.kind);
+    sink.add_payload(call.stream, piece, view.bytes.first(kept));
     direction.captured += kept;
-    ++call.frames;
+    ++call.pieces;
   }
   if (kept < view.bytes.size()) direction.truncated = true;
   offset += view.bytes.size();
   return {};
 }
 
-void RecordBuilder::finish(Ring& ring, Call& call, const RecordPosition& position, const Id& id,
+void RecordBuilder::touch(Ring& ring, std::uint64_t counter, Call& call) {
+  if (!std::exchange(call.touched, true)) ring.touched_calls.push_back(counter);
+}
+
+void RecordBuilder::touch(Ring& ring, std::uint64_t counter, Session& session) {
+  if (!std::exchange(session.touched, true)) ring.touched_sessions.push_back(counter);
+}
+
+void RecordBuilder::forget_call(Ring& ring, std::uint64_t counter) {
+  const auto call = ring.calls.find(counter);
+  if (call->second->saved) ring.closed_calls.push_back(counter);
+  ring.finished.push_back(std::move(call->second));
+  ring.calls.erase(call);
+}
+
+// Makes the record of a call, which is closed with it.
+void RecordBuilder::finish(Ring& ring, std::uint64_t counter, const RecordPosition& position,
                            RecordSink& sink) {
+  Call& call = *ring.calls.at(counter);
   const auto fill = [](const Direction& direction, v1::Content& content) {
     content.set_hashed_size(direction.body_size);
     content.set_captured_size(direction.captured);
@@ -200,11 +237,12 @@ void RecordBuilder::finish(Ring& ring, Call& call, const RecordPosition& positio
   };
   fill(call.request, *call.record.mutable_request());
   fill(call.response, *call.record.mutable_response());
-  if (call.last_payload != 0) call.record.set_payload_reference(pointer_bytes(call.last_payload));
-  const Id session{id.generation, id.thread, call.session};
+  if (const std::uint64_t payload = sink.seal(call.stream); payload != 0)
+    call.record.set_payload_reference(pointer_bytes(payload));
   if (const auto found = ring.sessions.find(call.session); found != ring.sessions.end())
     --found->second.open_calls;
-  sink.add_record(position, session, id, call.record);
+  add_record(position, call.record, sink);
+  forget_call(ring, counter);
 }
 
 Result<void> RecordBuilder::close_call(Ring& ring, const CallClosedView& view, const RecordPosition& position,
@@ -214,8 +252,7 @@ Result<void> RecordBuilder::close_call(Ring& ring, const CallClosedView& view, c
   set_closed(view, (*call)->record);
   (*call)->record.mutable_request()->set_size(view.event.request_body_size);
   (*call)->record.mutable_response()->set_size(view.event.response_body_size);
-  finish(ring, **call, position, view.event.call, sink);
-  ring.calls.erase(view.event.call.counter);
+  finish(ring, view.event.call.counter, position, sink);
   return {};
 }
 
@@ -234,8 +271,7 @@ void RecordBuilder::interrupt_call(Ring& ring, std::uint64_t counter, std::uint6
   set_interrupted(time_ns, reason, call.record);
   call.record.mutable_request()->set_size(call.request.body_size);
   call.record.mutable_response()->set_size(call.response.body_size);
-  finish(ring, call, position, Id{ring.owner.generation, ring.owner.thread, counter}, sink);
-  ring.calls.erase(counter);
+  finish(ring, counter, position, sink);
   ++position.index;
 }
 
@@ -251,34 +287,16 @@ Result<void> RecordBuilder::close_session(Ring& ring, const SessionClosedView& v
     for (const std::uint64_t counter : open_calls_of(ring, id.counter))
       interrupt_call(ring, counter, view.event.header.time_ns, reason, position, sink);
   }
-  if (session->second.calls == 0 && (view.event.outcome != Outcome::completed || !view.error.code.empty())) {
+  if (!session->second.had_calls && (view.event.outcome != Outcome::completed || !view.error.code.empty())) {
     v1::Record& record = session->second.record;
     record.set_kind(v1::Record::KIND_FLOW);
     record.set_opened_ns(record.session().opened_ns());
     set_closed(view, record);
-    sink.add_record(position, id, Id{}, record);
+    add_record(position, record, sink);
   }
+  if (session->second.saved) ring.closed_sessions.push_back(id.counter);
   ring.sessions.erase(session);
   return {};
-}
-
-void RecordBuilder::forget(const std::unordered_set<Id, IdHash>& recorded) {
-  for (auto& [owner, ring] : rings_) {
-    for (auto call = ring->calls.begin(); call != ring->calls.end();) {
-      if (recorded.count(Id{owner.generation, owner.thread, call->first}) == 0) {
-        ++call;
-        continue;
-      }
-      if (const auto session = ring->sessions.find(call->second->session); session != ring->sessions.end()) {
-        --session->second.open_calls;
-      }
-      call = ring->calls.erase(call);
-    }
-    for (auto session = ring->sessions.begin(); session != ring->sessions.end();) {
-      const bool gone = recorded.count(Id{owner.generation, owner.thread, session->first}) != 0;
-      session = gone ? ring->sessions.erase(session) : std::next(session);
-    }
-  }
 }
 
 void RecordBuilder::end_ring(RingOwner owner, std::uint64_t batch, std::uint64_t time_ns, const Error& reason,
@@ -287,7 +305,6 @@ void RecordBuilder::end_ring(RingOwner owner, std::uint64_t batch, std::uint64_t
   if (found == rings_.end()) return;
   Ring& ring = *found->second;
   RecordPosition position{batch, 0};
-  // In a fixed order, so that a replay gives each record the same position.
   std::vector<std::uint64_t> counters;
   for (const auto& [counter, call] : ring.calls)
     counters.push_back(counter);
@@ -296,7 +313,7 @@ void RecordBuilder::end_ring(RingOwner owner, std::uint64_t batch, std::uint64_t
     interrupt_call(ring, counter, time_ns, reason, position, sink);
   counters.clear();
   for (const auto& [counter, session] : ring.sessions) {
-    if (session.calls == 0) counters.push_back(counter);
+    if (!session.had_calls) counters.push_back(counter);
   }
   std::sort(counters.begin(), counters.end());
   for (const std::uint64_t counter : counters) {
@@ -304,7 +321,7 @@ void RecordBuilder::end_ring(RingOwner owner, std::uint64_t batch, std::uint64_t
     record.set_kind(v1::Record::KIND_FLOW);
     record.set_opened_ns(record.session().opened_ns());
     set_interrupted(time_ns, reason, record);
-    sink.add_record(position, Id{owner.generation, owner.thread, counter}, Id{}, record);
+    add_record(position, record, sink);
     ++position.index;
   }
   rings_.erase(found);

@@ -1,8 +1,5 @@
-// Turns the events of rings, in the order of the journal, into records and payload frames. Holds what is
-// open.
-//
-// Pure but for salts: the same events, annotations and snapshots give the same records (with other salts).
-// One thread.
+// Turns the events of rings into records and payload. Holds what is open, and knows what of that changed since
+// the journal was told. One thread.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -20,11 +16,13 @@
 #include "record/record_sink.hpp"
 #include "record/ring.hpp"
 #include "record/salted_digest.hpp"
+#include "record/workload_directory.hpp"
 
 namespace callgate::v1 {
-class JournalAnnotation;
-class JournalAnnotations;
+class JournalChanges;
 class JournalSnapshot;
+class JournalSnapshot_Call;
+class JournalSnapshot_OpenSession;
 class Record;
 }  // namespace callgate::v1
 
@@ -43,18 +41,7 @@ struct BuilderLimits {
   std::size_t open_sessions = (1U << 20U) + 65'536;
   std::size_t open_calls = (1U << 20U) + 65'536;
   std::uint64_t payload = 64U << 20U;  // bytes captured of a direction, whatever an event asks for
-  std::uint32_t frames = 65'536;       // pieces of payload captured of a call
-};
-
-// Who a session's workload and process are: the agent when events are new, the journal when they are
-// replayed.
-class SessionSource {
- public:
-  SessionSource() = default;
-  SessionSource(const SessionSource&) = delete;
-  SessionSource& operator=(const SessionSource&) = delete;
-  virtual ~SessionSource() = default;
-  [[nodiscard]] virtual v1::JournalAnnotation annotate(const SessionOpened& event) = 0;
+  std::uint32_t pieces = 65'536;       // of payload, captured of a call
 };
 
 class RecordBuilder {
@@ -66,19 +53,25 @@ class RecordBuilder {
     std::size_t bytes = 0;       // of the events that were valid
     std::optional<Error> error;  // why the next one was not; nothing after it was looked at
   };
-  // Applies whole events (as RingReader::read returns them) of the ring of `owner`, which batch `batch` of
-  // the journal holds. Errors: those of parse_event, and foreign_id, unknown_session, unknown_call,
-  // duplicate_id, too_many_open.
-  Applied apply(RingOwner owner, Bytes events, std::uint64_t batch, SessionSource& source, RecordSink& sink);
+  // Applies whole events (as RingReader::read returns them) of the ring of `owner`, which become batch `batch`
+  // of the journal. Errors: those of parse_event, and foreign_id, unknown_session, unknown_call, duplicate_id,
+  // too_many_open.
+  Applied apply(RingOwner owner, Bytes events, std::uint64_t batch, WorkloadDirectory& directory,
+                RecordSink& sink);
 
   // Ends a ring that nobody writes any more: what is open in it becomes records with the outcome
   // `interrupted`.
   void end_ring(RingOwner owner, std::uint64_t batch, std::uint64_t time_ns, const Error& reason,
                 RecordSink& sink);
 
-  // Drops what is open but already has its record: a journal may end before the store does, after a crash of
-  // the machine.
-  void forget(const std::unordered_set<Id, IdHash>& recorded);
+  // Adds to `changes` what changed in a ring since the last time, and ends the blocks of payload that are
+  // open in it.
+  void take_changes(RingOwner owner, RecordSink& sink, v1::JournalChanges& changes);
+  // The reverse, at a start: brings what is open up to date with a batch of the journal. Error
+  // snapshot_damaged: the batch makes no sense.
+  [[nodiscard]] Result<void> load_changes(RingOwner owner, const v1::JournalChanges& changes);
+  // Drops what is open in a ring, as end_ring() did when its records were made.
+  void drop_ring(RingOwner owner) { rings_.erase(owner); }
 
   // How far the ring of `owner` has been read, in bytes of its history; kept in snapshots.
   void set_ring_position(RingOwner owner, std::uint64_t position);
@@ -96,9 +89,9 @@ class RecordBuilder {
   struct Session;
   struct Ring;
 
-  Result<void> apply_event(Ring& ring, Bytes event, RecordPosition& position, SessionSource& source,
+  Result<void> apply_event(Ring& ring, Bytes event, RecordPosition& position, WorkloadDirectory& directory,
                            RecordSink& sink);
-  Result<void> open_session(Ring& ring, const SessionOpened& event, SessionSource& source);
+  Result<void> open_session(Ring& ring, const SessionOpened& event, WorkloadDirectory& directory);
   Result<void> open_call(Ring& ring, const CallOpenedView& view);
   Result<void> note_upstream(Ring& ring, const CallUpstreamView& view);
   Result<void> note_client(Ring& ring, const CallClientView& view);
@@ -112,8 +105,17 @@ class RecordBuilder {
                              RecordPosition& position, RecordSink& sink);
   Result<void> close_session(Ring& ring, const SessionClosedView& view, RecordPosition& position,
                              RecordSink& sink);
-  static void finish(Ring& ring, Call& call, const RecordPosition& position, const Id& id, RecordSink& sink);
+  static void finish(Ring& ring, std::uint64_t counter, const RecordPosition& position, RecordSink& sink);
   [[nodiscard]] static Result<Call*> find_call(Ring& ring, const Id& id);
+  static void touch(Ring& ring, std::uint64_t counter, Call& call);
+  static void touch(Ring& ring, std::uint64_t counter, Session& session);
+  static void forget_call(Ring& ring, std::uint64_t counter);
+  static void save_session(std::uint64_t counter, const Session& session,
+                           v1::JournalSnapshot_OpenSession& to);
+  static void save_call(std::uint64_t counter, const Call& call, v1::JournalSnapshot_Call& to);
+  static void load_session(const v1::JournalSnapshot_OpenSession& from, Ring& ring);
+  [[nodiscard]] static Result<void> load_call(const RingOwner& owner, const v1::JournalSnapshot_Call& from,
+                                              Call& to);
 
   BuilderLimits limits_;
   SaltSource salts_;

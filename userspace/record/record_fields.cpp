@@ -1,5 +1,7 @@
 #include "record/record_fields.hpp"
 
+#include <cstring>
+
 #include "record/utf8.hpp"
 
 namespace callgate::record {
@@ -65,6 +67,13 @@ Id id_from_bytes(std::string_view bytes) {
   for (std::size_t at = 0; at < 8; ++at)
     id.counter = (id.counter << 8U) | static_cast<unsigned char>(bytes[8 + at]);
   return id;
+}
+
+std::uint64_t payload_pointer(const v1::Record& record) {
+  std::uint64_t pointer = 0;
+  if (record.payload_reference().size() == sizeof(pointer))
+    std::memcpy(&pointer, record.payload_reference().data(), sizeof(pointer));
+  return pointer;
 }
 
 void set_session(const SessionOpened& event, v1::Record& record) {

@@ -12,6 +12,8 @@ namespace callgate::record {
 [[nodiscard]] std::string id_bytes(const Id& id);
 // Zero where `bytes` is no id.
 [[nodiscard]] Id id_from_bytes(std::string_view bytes);
+// Of the newest block of the payload; 0: nothing was captured.
+[[nodiscard]] std::uint64_t payload_pointer(const v1::Record& record);
 
 // What a session's event says, in the fields that its records share.
 void set_session(const SessionOpened& event, v1::Record& record);

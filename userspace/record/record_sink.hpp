@@ -6,7 +6,7 @@
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
-#include "record/event.hpp"
+#include "payload/writer.hpp"
 
 namespace callgate::v1 {
 class Record;
@@ -14,26 +14,12 @@ class Record;
 
 namespace callgate::record {
 
-// Which event of the journal made a record: batches are numbered without gaps from 1, events within a batch
-// from 0.
+// Which event of the journal made a record: batches are numbered from 1, events within a batch from 0.
 struct RecordPosition {
   std::uint64_t batch = 0;
   std::uint32_t index = 0;
 
   auto operator<=>(const RecordPosition&) const = default;
-};
-
-// What a stored piece of payload is: what the call sent, or the salts of the call's digests (request, then
-// response).
-enum class FrameKind : std::uint8_t { head = 0, body = 1, trailers = 2, stream = 3, salts = 4 };
-
-struct PayloadFrame {
-  Id call;
-  std::uint64_t previous = 0;  // what add_payload returned for the call's frame before, 0 for the first
-  std::uint64_t time_ns = 0;
-  std::uint64_t offset = 0;  // of the bytes among all of their direction and kind
-  Direction direction = Direction::request;
-  FrameKind kind = FrameKind::head;
 };
 
 class RecordSink {
@@ -43,11 +29,12 @@ class RecordSink {
   RecordSink& operator=(const RecordSink&) = delete;
   virtual ~RecordSink() = default;
 
-  // Returns where the frame will lie: never 0. `bytes` stay valid until the batch they came in is finished.
-  virtual std::uint64_t add_payload(const PayloadFrame& frame, Bytes bytes) = 0;
-  // Positions only grow.
-  virtual void add_record(const RecordPosition& position, const Id& session, const Id& call,
-                          const v1::Record& record) = 0;
+  // `bytes` stay valid until the batch they came in is finished.
+  virtual void add_payload(payload::Stream& stream, const payload::Piece& piece, Bytes bytes) = 0;
+  // Ends what was added to a call so far; returns where the call's payload lies, 0 where it has none.
+  [[nodiscard]] virtual std::uint64_t seal(payload::Stream& stream) = 0;
+  // A finished record, which may be moved from.
+  virtual void add_record(v1::Record& record) = 0;
 };
 
 }  // namespace callgate::record

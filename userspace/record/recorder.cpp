@@ -4,6 +4,13 @@
 
 namespace callgate::record {
 
+void RecorderOptions::use_state_directory(const std::string& directory) {
+  pipeline.journal.directory = directory + "/journal";
+  pipeline.payload.directory = directory + "/payload";
+  pipeline.log.log.directory = directory + "/log";
+  pipeline.log.index.directory = directory + "/index";
+}
+
 Recorder::Recorder(std::unique_ptr<Worker> worker) : worker_(std::move(worker)) {}
 Recorder::~Recorder() {
   worker_->stop();
@@ -28,7 +35,10 @@ void Recorder::stop() {
 RecorderStatus Recorder::status() const {
   return worker_->status();
 }
-StoreQueries& Recorder::queries() {
+Result<void> Recorder::record_event(v1::Record event) {
+  return worker_->record_event(std::move(event));
+}
+const StoreQueries& Recorder::queries() const {
   return worker_->queries();
 }
 

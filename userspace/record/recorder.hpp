@@ -1,10 +1,11 @@
-// The recorder of callgated: one thread that empties the rings of all proxy threads into journal and store.
+// The recorder of callgated: one thread that empties the rings of all proxy threads into payload store and
+// journal, and one that makes the audit log of it.
 //
 // It polls (every 5 ms while there is work, at once where there is much, every 10 ms otherwise), so that a
 // call costs no wake-up. A proxy that writes nonsense has its ring ended: what was valid before is kept, its
-// open calls are recorded as interrupted, and the agent is told, which must end that proxy. Where journal or
-// store cannot be written, rings are not released any more, so that they fill up and proxies refuse calls;
-// the recorder tries again until it can, and goes on where it stopped.
+// open calls are recorded as interrupted, and the agent is told, which must end that proxy. Where something
+// cannot be written, rings are not released any more, so that they fill up and proxies refuse calls; the
+// recorder tries again until it can, and goes on where it stopped.
 #pragma once
 
 #include <chrono>
@@ -15,29 +16,25 @@
 #include <string>
 
 #include "base/result.hpp"
-#include "record/record_builder.hpp"
+#include "record/pipeline.hpp"
 #include "record/ring.hpp"
-#include "record/store.hpp"
+#include "record/store_queries.hpp"
 #include "record/workload_directory.hpp"
 
 namespace callgate::record {
 
 struct RecorderOptions {
-  std::string state_directory;  // gets `journal` and `store`
-  std::string ring_directory;   // on tmpfs; rings of earlier generations are adopted from it
-  std::uint64_t journal_segment = std::uint64_t{64} << 20U;
-  std::uint64_t store_limit = std::uint64_t{8} << 30U;  // bytes; the oldest records go when there are more
-  BuilderLimits limits;
-  std::chrono::milliseconds sync_interval{100};  // of the journal to disk; 0: only when it stops
+  PipelineOptions pipeline;
+  std::string ring_directory;  // on tmpfs; rings of earlier generations are adopted from it
   std::chrono::milliseconds poll_busy{5};
   std::chrono::milliseconds poll_idle{10};
   std::chrono::milliseconds retry_interval{500};  // after a failure
   // A ring came to its end, on the recorder's thread: without an error where its writer is gone, with one
   // where it wrote nonsense and must be ended. May call back into nothing of the recorder.
   std::function<void(RingOwner, const std::optional<Error>&)> on_ring_ended;
-  // A call or flow has its record, on the recorder's thread; not for what the journal holds at the start. May
-  // call back into nothing of the recorder.
-  std::function<void(const v1::Record&)> on_record;
+
+  // Puts everything that is kept below one directory: `journal`, `payload`, `log` and `index`.
+  void use_state_directory(const std::string& directory);
 };
 
 struct RecorderStatus {
@@ -50,9 +47,8 @@ struct RecorderStatus {
   std::uint64_t event_bytes = 0;
   std::uint64_t open_calls = 0;
   std::uint64_t journal_bytes = 0;
-  std::uint64_t synced_at_ns = 0;  // of the journal; since 1970
-  std::uint64_t records = 0;
-  std::uint64_t store_bytes = 0;
+  std::uint64_t synced_at_ns = 0;  // of payload and journal; since 1970
+  std::uint64_t records = 0;  // in the log, with those of other things than calls
 };
 
 class Recorder {
@@ -74,12 +70,15 @@ class Recorder {
   [[nodiscard]] Result<void> add_ring(RingOwner owner);
   // Any thread. The writer of the ring is said to have ended: looked into at once instead of within a second.
   void ring_closed(RingOwner owner);
-  // Reads what is in the rings, puts everything on disk and ends the thread. Rings with a living writer stay
+  // Any thread but the recorder's. Makes a record of something that is no call; waits until the journal has
+  // it. Errors: stopped, and why nothing can be recorded.
+  [[nodiscard]] Result<void> record_event(v1::Record event);
+  // Reads what is in the rings, puts everything on disk and ends the threads. Rings with a living writer stay
   // where they are. Idempotent.
   void stop();
 
   [[nodiscard]] RecorderStatus status() const;
-  [[nodiscard]] StoreQueries& queries();
+  [[nodiscard]] const StoreQueries& queries() const;
 
  private:
   class Worker;

@@ -29,21 +29,25 @@ Error proxy_gone() {
 
 }  // namespace
 
-Recorder::Worker::Worker(RecorderOptions options, std::unique_ptr<Pipeline> pipeline)
-    : options_(std::move(options)), pipeline_(std::move(pipeline)), buffer_(new std::uint8_t[buffer_size]) {}
+Recorder::Worker::Worker(RecorderOptions options)
+    : options_(std::move(options)), buffer_(new std::uint8_t[buffer_size]) {}
 
 Result<std::unique_ptr<Recorder::Worker>> Recorder::Worker::open(RecorderOptions options,
                                                                  WorkloadDirectory& directory) {
   CALLGATE_TRY(make_directories(options.ring_directory, 0700));
-  PipelineOptions pipeline_options;
-  pipeline_options.journal = {options.state_directory + "/journal", options.journal_segment};
-  pipeline_options.store.directory = options.state_directory + "/store";
-  pipeline_options.store.limit = options.store_limit;
-  pipeline_options.limits = options.limits;
-  pipeline_options.on_record = options.on_record;
+  std::unique_ptr<Worker> worker(new Worker(std::move(options)));
+  PipelineOptions& pipeline_options = worker->options_.pipeline;
+  pipeline_options.log.on_synced = [&worker = *worker] {
+    {
+      const std::lock_guard lock(worker.mutex_);
+      worker.synced_ = true;
+    }
+    worker.wake_.notify_all();
+  };
   auto pipeline = Pipeline::open(std::move(pipeline_options), directory);
   if (!pipeline) return pipeline.error();
-  std::unique_ptr<Worker> worker(new Worker(std::move(options), std::move(*pipeline)));
+  worker->pipeline_ = std::move(*pipeline);
+  worker->queries_ = std::make_unique<StoreQueries>(worker->pipeline_->log(), worker->pipeline_->payload());
   worker->adopt_rings();
   worker->end_lost_rings();
   worker->publish_status();
@@ -135,6 +139,18 @@ void Recorder::Worker::ring_closed(RingOwner owner) {
   wake_.notify_all();
 }
 
+Result<void> Recorder::Worker::record_event(v1::Record event) {
+  std::future<Result<void>> done;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return make_error("stopped", "the recorder has been stopped");
+    asked_events_.push_back({std::move(event), {}});
+    done = asked_events_.back().done.get_future();
+  }
+  wake_.notify_all();
+  return done.get();
+}
+
 RecorderStatus Recorder::Worker::status() const {
   const std::lock_guard lock(mutex_);
   return status_;
@@ -147,11 +163,11 @@ void Recorder::Worker::publish_status() {
     state_.ring_bytes_waiting += ring.reader.lag();
   state_.open_calls = pipeline_->open_calls();
   state_.journal_bytes = pipeline_->journal_bytes();
-  const StoreCounts counts = pipeline_->queries().counts();
-  state_.records = counts.records;
-  state_.store_bytes = counts.bytes;
+  state_.synced_at_ns = pipeline_->log().synced_at_ns();
+  state_.records = pipeline_->log().entries();
   const std::lock_guard lock(mutex_);
   status_ = state_;
+  if (!status_.failure) status_.failure = pipeline_->log().failure();
 }
 
 void Recorder::Worker::take_requests() {
@@ -161,6 +177,8 @@ void Recorder::Worker::take_requests() {
     const std::lock_guard lock(mutex_);
     added.swap(added_);
     closed.swap(closed_);
+    std::move(asked_events_.begin(), asked_events_.end(), std::back_inserter(events_));
+    asked_events_.clear();
   }
   for (auto& [owner, reader] : added)
     rings_.emplace(owner, Ring(std::move(reader)));
@@ -179,7 +197,7 @@ void Recorder::Worker::run() {
   for (;;) {
     take_requests();
     const bool worked = round();
-    sync(false);
+    tell_synced();
     if (const std::uint64_t now = monotonic_ns();
         now - published_ns >= status_interval_ns || state_.failure) {
       publish_status();
@@ -192,19 +210,47 @@ void Recorder::Worker::run() {
     const auto wait = state_.failure ? options_.retry_interval
                       : worked       ? options_.poll_busy
                                      : options_.poll_idle;
-    wake_.wait_for(lock, wait, [this] { return stopping_ || !added_.empty() || !closed_.empty(); });
+    wake_.wait_for(lock, wait, [this] {
+      return stopping_ || synced_ || !added_.empty() || !closed_.empty() || !asked_events_.empty();
+    });
   }
-  sync(true);
+  answer_events(make_error("stopped", "the recorder has been stopped"));
   if (!pipeline_->pending()) {
-    if (const auto compacted = pipeline_->compact(); !compacted) fail(compacted.error());
+    if (const auto closed = pipeline_->close(); !closed) fail(closed.error());
   }
+  tell_synced();
   publish_status();
 }
 
+// Makes records of what others asked for; they wait.
+void Recorder::Worker::record_events() {
+  while (!events_.empty()) {
+    EventRequest request = std::move(events_.front());
+    events_.pop_front();
+    pipeline_->add_event(std::move(request.record));
+    const auto done = pipeline_->commit();
+    request.done.set_value(done);
+    if (done) continue;
+    fail(done.error());
+    answer_events(done);
+    return;
+  }
+}
+
+void Recorder::Worker::answer_events(const Result<void>& result) {
+  for (EventRequest& request : std::exchange(events_, {}))
+    request.done.set_value(result);
+}
+
 bool Recorder::Worker::round() {
-  if (!settle()) return false;
+  if (!settle()) {
+    answer_events(*state_.failure);
+    return false;
+  }
   end_lost_rings();
+  if (!pipeline_->pending()) record_events();
   if (pipeline_->pending()) return false;
+  pipeline_->tidy();
   bool worked = false;
   const std::uint64_t now = monotonic_ns();
   for (auto& [owner, ring] : rings_) {
@@ -257,7 +303,6 @@ bool Recorder::Worker::settle() {
     fail(done.error());
     return false;
   }
-  unsynced_ = true;
   if (state_.failure) {
     log_info("recording_resumed", {{"failure", state_.failure->code}});
     state_.failure.reset();
@@ -266,7 +311,6 @@ bool Recorder::Worker::settle() {
   if (in_flight_ != nullptr) {
     Ring& ring = *in_flight_;
     in_flight_ = nullptr;
-    ring.journaled = ring.reader.read_position();
     if (const auto released = ring.reader.release(); !released && !ring.corrupt)
       ring.corrupt = released.error();
   }
@@ -302,20 +346,16 @@ void Recorder::Worker::remove_ended() {
   }
 }
 
-void Recorder::Worker::sync(bool now) {
-  if (!unsynced_) return;
-  const std::uint64_t time = monotonic_ns();
-  const auto interval = static_cast<std::uint64_t>(std::chrono::nanoseconds(options_.sync_interval).count());
-  if (!now && (interval == 0 || time - synced_ns_ < interval)) return;
-  synced_ns_ = time;
-  if (const auto synced = pipeline_->sync(); !synced) {
-    fail(synced.error());
-    return;
+// Tells the writers what is on disk.
+void Recorder::Worker::tell_synced() {
+  {
+    const std::lock_guard lock(mutex_);
+    synced_ = false;
   }
-  unsynced_ = false;
-  state_.synced_at_ns = wall_ns();
-  for (auto& [owner, ring] : rings_) {
-    if (const auto told = ring.reader.set_synced_position(ring.journaled); !told) {
+  for (const auto& [owner, position] : pipeline_->log().take_synced()) {
+    const auto ring = rings_.find(owner);
+    if (ring == rings_.end()) continue;
+    if (const auto told = ring->second.reader.set_synced_position(position); !told) {
       log_debug("ring_not_told", {{"ring", name(owner)}, {"code", told.error().code}});
     }
   }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -10,6 +12,7 @@
 
 #include "record/pipeline.hpp"
 #include "record/recorder.hpp"
+#include "record/store_queries.hpp"
 
 namespace callgate::record {
 
@@ -22,23 +25,29 @@ class Recorder::Worker {
 
   [[nodiscard]] Result<void> add_ring(RingOwner owner);
   void ring_closed(RingOwner owner);
+  [[nodiscard]] Result<void> record_event(v1::Record event);
   [[nodiscard]] RecorderStatus status() const;
-  [[nodiscard]] StoreQueries& queries() { return pipeline_->queries(); }
+  [[nodiscard]] const StoreQueries& queries() const { return *queries_; }
 
  private:
   enum class Phase { reading, ending };
   struct Ring {
-    explicit Ring(RingReader from) : reader(std::move(from)), journaled(reader.read_position()) {}
+    explicit Ring(RingReader from) : reader(std::move(from)) {}
     RingReader reader;
     Phase phase = Phase::reading;
     bool abandoned = false;
     bool suspected = false;  // of having no writer any more
     std::uint64_t look_again_ns = 0;
-    std::uint64_t journaled;  // position
     std::optional<Error> corrupt;
   };
 
-  Worker(RecorderOptions options, std::unique_ptr<Pipeline> pipeline);
+  // Of somebody who waits for it.
+  struct EventRequest {
+    v1::Record record;
+    std::promise<Result<void>> done;
+  };
+
+  explicit Worker(RecorderOptions options);
   [[nodiscard]] std::string path(RingOwner owner) const;
   [[nodiscard]] Result<Ring> open_ring(RingOwner owner, std::optional<std::uint64_t> position) const;
   void adopt_rings();
@@ -51,20 +60,22 @@ class Recorder::Worker {
   void look_for_writer(Ring& ring, std::uint64_t now_ns);
   void end(RingOwner owner, Ring& ring, const Error& reason);
   void remove_ended();
-  void sync(bool now);
+  void record_events();
+  void answer_events(const Result<void>& result);
+  void tell_synced();
   void fail(const Error& error);
   void take_requests();
   void publish_status();
 
   RecorderOptions options_;
   std::unique_ptr<Pipeline> pipeline_;
+  std::unique_ptr<StoreQueries> queries_;
 
   // The thread's own.
   std::map<RingOwner, Ring> rings_;
   Ring* in_flight_ = nullptr;  // whose events are pending in the pipeline
   std::unique_ptr<std::uint8_t[]> buffer_;
-  std::uint64_t synced_ns_ = 0;
-  bool unsynced_ = false;
+  std::deque<EventRequest> events_;
   bool behind_ = false;  // a ring held so much that the next look at it must not wait
   RecorderStatus state_;
 
@@ -74,6 +85,8 @@ class Recorder::Worker {
   bool stopped_ = false;
   std::vector<std::pair<RingOwner, RingReader>> added_;
   std::vector<RingOwner> closed_;
+  std::vector<EventRequest> asked_events_;
+  bool synced_ = false;  // the log's thread put something on disk
   std::vector<RingOwner> known_;
   RecorderStatus status_;
   std::thread thread_;

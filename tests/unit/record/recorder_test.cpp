@@ -28,7 +28,10 @@ struct Bench {
 
   RecorderOptions options() {
     RecorderOptions options;
-    options.state_directory = directory / "state";
+    options.use_state_directory(directory / "state");
+    options.pipeline.log.log.name = "test.example/log";
+    options.pipeline.log.checkpoint_interval = std::chrono::milliseconds(50);
+    options.pipeline.log.retry_interval = std::chrono::milliseconds(20);
     options.ring_directory = rings();
     options.retry_interval = std::chrono::milliseconds(20);
     options.on_ring_ended = [this](RingOwner owner, const std::optional<Error>& error) {
@@ -54,12 +57,12 @@ struct Bench {
 };
 
 // Waits for `count` records in all and returns them, oldest first.
-std::vector<v1::Record> wait_records(StoreQueries& queries, std::size_t count) {
+std::vector<v1::Record> wait_records(const StoreQueries& queries, std::size_t count) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  RecordPage page = queries.tail(0, 1'000'000).value();
+  TailPage page = queries.tail(0, 1'000'000).value();
   while (page.records.size() < count && std::chrono::steady_clock::now() < deadline) {
     (void)queries.wait_newer(page.next, 1000);
-    RecordPage more = queries.tail(page.next, 1'000'000).value();
+    TailPage more = queries.tail(page.next, 1'000'000).value();
     for (auto& record : more.records)
       page.records.push_back(std::move(record));
     page.next = more.next;
@@ -78,12 +81,15 @@ bool eventually(Condition condition) {
   return true;
 }
 
-std::string text_of(StoreQueries& queries, const v1::Record& record, Direction direction, FrameKind kind) {
+std::string text_of(const StoreQueries& queries, const v1::Record& record, payload::Direction direction,
+                    payload::Kind kind) {
   std::string text;
-  for (const auto& piece : queries.payload(record, direction, kind, 1U << 30U).value()) {
+  const auto read = queries.payload(record, {direction, kind}, [&](const payload::Piece& piece, Bytes bytes) {
     CHECK(piece.offset == text.size());
-    text += piece.bytes;
-  }
+    text += as_text(bytes);
+    return true;
+  });
+  REQUIRE(read.has_value());
   return text;
 }
 
@@ -112,11 +118,11 @@ TEST_CASE("A call becomes one record with its payload, its salted digests and th
   CHECK(record.outcome() == v1::OUTCOME_COMPLETED);
   CHECK(record.status() == 200);
   CHECK(record.decision().rule() == "rule");
-  StoreQueries& queries = recorder->queries();
-  CHECK(text_of(queries, record, Direction::request, FrameKind::head) == "GET / HTTP/1.1\r\n\r\n");
-  CHECK(text_of(queries, record, Direction::request, FrameKind::body) == "the request");
-  CHECK(text_of(queries, record, Direction::response, FrameKind::body) == "the response");
-  const std::string salts = text_of(queries, record, Direction::request, FrameKind::salts);
+  const StoreQueries& queries = recorder->queries();
+  CHECK(text_of(queries, record, payload::Direction::request, payload::Kind::head) == "GET / HTTP/1.1\r\n\r\n");
+  CHECK(text_of(queries, record, payload::Direction::request, payload::Kind::body) == "the request");
+  CHECK(text_of(queries, record, payload::Direction::response, payload::Kind::body) == "the response");
+  const std::string salts = text_of(queries, record, payload::Direction::request, payload::Kind::salts);
   REQUIRE(salts.size() == 32);
   CHECK(record.request().body_sha256() == sha256(salts.substr(0, 16) + "the request"));
   CHECK(record.request().head_sha256() == sha256(salts.substr(0, 16) + "GET / HTTP/1.1\r\n\r\n"));
@@ -142,8 +148,8 @@ TEST_CASE("Payload over a call's limit is hashed and counted, and marked as cut"
   CHECK(record.request().truncated());
   CHECK(record.request().captured_size() == 1000);
   CHECK(record.request().hashed_size() == body.size());
-  CHECK(text_of(recorder->queries(), record, Direction::request, FrameKind::body) == body.substr(0, 600));
-  const std::string salts = text_of(recorder->queries(), record, Direction::request, FrameKind::salts);
+  CHECK(text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::body) == body.substr(0, 600));
+  const std::string salts = text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::salts);
   CHECK(record.request().body_sha256() == sha256(salts.substr(0, 16) + body));
 }
 
@@ -207,7 +213,7 @@ TEST_CASE("Nonsense ends a ring, keeps what was valid, and tells the agent why")
   INFO(nonsense.code);
   Bench bench;
   auto options = bench.options();
-  options.limits.open_calls = 3;
+  options.pipeline.limits.open_calls = 3;
   auto recorder = Recorder::start(options, bench.names).value();
   Proxy proxy(bench.rings(), {1, 0});
   REQUIRE(recorder->add_ring({1, 0}).has_value());
@@ -312,15 +318,15 @@ TEST_CASE("A stopped recorder goes on where it was, with what was open") {
   CHECK(record.outcome() == v1::OUTCOME_COMPLETED);
   CHECK(record.workload().name() == "workload-7");
   CHECK(bench.names.asked == asked);
-  CHECK(text_of(recorder->queries(), record, Direction::request, FrameKind::body) == "one two");
-  const std::string salts = text_of(recorder->queries(), record, Direction::request, FrameKind::salts);
+  CHECK(text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::body) == "one two");
+  const std::string salts = text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::salts);
   CHECK(record.request().body_sha256() == sha256(salts.substr(0, 16) + "one two"));
 }
 
 TEST_CASE("Journal segments go when what they hold is recorded, while long calls stay open") {
   Bench bench;
   auto options = bench.options();
-  options.journal_segment = 64U << 10U;
+  options.pipeline.journal.segment_size = 64U << 10U;
   auto recorder = Recorder::start(options, bench.names).value();
   Proxy proxy(bench.rings(), {1, 0});
   REQUIRE(recorder->add_ring({1, 0}).has_value());
@@ -354,10 +360,8 @@ TEST_CASE(
     Proxy proxy(bench.rings(), {generation, 0}, 256U << 10U);
     const pid_t child = ::fork();
     if (child == 0) {
-      RecorderOptions options;
-      options.state_directory = bench.directory / "state";
-      options.ring_directory = bench.rings();
-      options.journal_segment = 256U << 10U;
+      RecorderOptions options = bench.options();
+      options.pipeline.journal.segment_size = 256U << 10U;
       options.poll_busy = std::chrono::milliseconds(0);
       const auto recorder = Recorder::start(options, bench.names);
       if (!recorder) std::_Exit(1);
@@ -399,8 +403,8 @@ TEST_CASE(
       ++interrupted;
     } else {
       CHECK(closed.count(record.call_id()) == 1);
-      const auto body = text_of(recorder->queries(), record, Direction::request, FrameKind::body);
-      const auto salts = text_of(recorder->queries(), record, Direction::request, FrameKind::salts);
+      const auto body = text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::body);
+      const auto salts = text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::salts);
       if (!body.empty()) CHECK(record.request().body_sha256() == sha256(salts.substr(0, 16) + body));
     }
   }
@@ -448,21 +452,23 @@ TEST_CASE("Readers run beside the recorder") {
   auto recorder = bench.start();
   Proxy proxy(bench.rings(), {1, 0});
   REQUIRE(recorder->add_ring({1, 0}).has_value());
-  std::atomic<int> woken = 0;
-  const auto number = recorder->queries().on_records([&woken] { ++woken; });
   std::atomic<bool> stop = false;
   std::atomic<bool> right = true;
   std::vector<std::thread> readers;
   for (int at = 0; at < 2; ++at) {
     readers.emplace_back([&] {
       while (!stop) {
-        const auto page = recorder->queries().list_sessions({}, 0, 5);
+        const auto page = recorder->queries().list({}, index::Sort::newest, {}, 5);
         if (!page) right = false;
-        for (const auto& row : page->rows) {
-          const auto shown = recorder->queries().show(row.session);
+        for (const auto& record : page->records) {
+          const auto shown = recorder->queries().show(id_from_bytes(record.session_id()));
           if (!shown || shown->empty()) right = false;
-          if (!recorder->queries().payload(shown->front(), Direction::request, FrameKind::body, 100))
-            right = false;
+          std::size_t bytes = 0;
+          const auto read = recorder->queries().payload(shown->front(), {}, [&](const auto&, Bytes piece) {
+            bytes += piece.size();
+            return true;
+          });
+          if (!read || bytes == 0) right = false;
         }
         (void)recorder->status();
       }
@@ -475,8 +481,6 @@ TEST_CASE("Readers run beside the recorder") {
   for (auto& reader : readers)
     reader.join();
   CHECK(right);
-  CHECK(woken > 0);
-  recorder->queries().forget_wake(number);
 }
 
 }  // namespace

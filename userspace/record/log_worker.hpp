@@ -1,0 +1,134 @@
+// The thread of the audit log: takes records that are in the journal, puts payload and journal on disk (one
+// sync for all that came meanwhile), appends to the log and its index, and makes checkpoints.
+//
+// A checkpoint never covers what is not on disk in the journal: whatever ends, the journal has all that the
+// log has, so that no entry is ever numbered anew.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/result.hpp"
+#include "index/index.hpp"
+#include "payload/files.hpp"
+#include "record/journal.hpp"
+#include "record/log_batch.hpp"
+#include "record/record_sink.hpp"
+#include "tlog/audit_log.hpp"
+
+namespace callgate::record {
+
+struct LogOptions {
+  tlog::AuditLogOptions log;
+  index::IndexOptions index;
+  std::chrono::milliseconds sync_interval{100};  // of journal and payload to disk; 0: only when asked or stopping
+  std::chrono::milliseconds checkpoint_interval{1000};
+  std::chrono::milliseconds retry_interval{500};  // after a failure
+  // More is on disk, on the log's thread; see take_synced(). Must not block.
+  std::function<void()> on_synced;
+  // A checkpoint was made: its signed note, on the log's thread.
+  std::function<void(const std::string&)> on_checkpoint;
+};
+
+class LogWorker {
+ public:
+  // Opens the log and brings the index up to date with it. The other two outlive this. Errors: log_damaged,
+  // system errors.
+  [[nodiscard]] static Result<std::unique_ptr<LogWorker>> open(LogOptions options, Journal& journal,
+                                                               payload::Files& payload);
+  ~LogWorker();
+  LogWorker(const LogWorker&) = delete;
+  LogWorker& operator=(const LogWorker&) = delete;
+
+  // Of the newest record that came from the journal.
+  [[nodiscard]] RecordPosition last_position() const { return last_position_; }
+  // Before start(): takes what was submitted.
+  [[nodiscard]] Result<void> drain();
+  void start();
+  // Takes what was submitted, puts everything on disk with a checkpoint, and ends the thread. Idempotent.
+  // The error is why not everything could be done.
+  [[nodiscard]] Result<void> stop();
+
+  // Any thread, from here on.
+
+  // Takes over a batch that the journal has. Never fails; see backlog().
+  void submit(LogBatch batch);
+  // Bytes of records that were submitted and not taken.
+  [[nodiscard]] std::size_t backlog() const { return backlog_; }
+  // Why nothing is taken; nothing where all is well.
+  [[nodiscard]] std::optional<Error> failure() const;
+  // Puts on disk what was submitted, at once.
+  void request_sync();
+  // How far each ring's history is on disk, where that changed since the last call.
+  [[nodiscard]] std::map<RingOwner, std::uint64_t> take_synced();
+  // Time of the newest sync, in nanoseconds since 1970.
+  [[nodiscard]] std::uint64_t synced_at_ns() const { return synced_at_ns_; }
+  // The log has, on disk, the records of all batches up to this one.
+  [[nodiscard]] std::uint64_t durable_batch() const { return durable_batch_; }
+
+  [[nodiscard]] tlog::AuditLog& log() { return *log_; }
+  [[nodiscard]] index::Index& index() { return *index_; }
+  // Position of the newest entry that readers may see; 0: there is none.
+  [[nodiscard]] std::uint64_t newest() const { return newest_; }
+  // Waits until there is an entry after `after`, or for `timeout_ms`; whether there is one.
+  [[nodiscard]] bool wait_newer(std::uint64_t after, std::uint32_t timeout_ms) const;
+
+ private:
+  LogWorker(LogOptions options, Journal& journal, payload::Files& payload);
+  [[nodiscard]] Result<void> find_last_position();
+  [[nodiscard]] Result<void> catch_up_index();
+
+  void run();
+  [[nodiscard]] Result<void> round(bool last);
+  [[nodiscard]] Result<void> take();
+  [[nodiscard]] Result<void> append(LogBatch& batch);
+  [[nodiscard]] Result<void> sync();
+  [[nodiscard]] Result<void> checkpoint();
+  void flush_index();
+  void note_failure(const Result<void>& result);
+
+  LogOptions options_;
+  Journal& journal_;
+  payload::Files& payload_;
+  std::unique_ptr<tlog::AuditLog> log_;
+  std::unique_ptr<index::Index> index_;
+
+  // The thread's own.
+  RecordPosition last_position_;
+  std::deque<LogBatch> taking_;
+  std::size_t next_entry_ = 0;              // of taking_.front()
+  std::map<RingOwner, std::uint64_t> seen_;  // positions of what was taken
+  std::uint64_t last_batch_ = 0;
+  std::uint64_t sync_tried_ns_ = 0;
+  std::uint64_t checkpoint_tried_ns_ = 0;
+  bool unsynced_ = false;
+  bool unchecked_ = false;  // entries beyond the newest checkpoint
+  bool index_failing_ = false;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  mutable std::condition_variable newer_;
+  std::deque<LogBatch> submitted_;
+  std::map<RingOwner, std::uint64_t> synced_;
+  std::optional<Error> failure_;
+  bool sync_requested_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+
+  std::atomic<std::size_t> backlog_ = 0;
+  std::atomic<std::uint64_t> durable_batch_ = 0;
+  std::atomic<std::uint64_t> newest_ = 0;
+  std::atomic<std::uint64_t> synced_at_ns_ = 0;
+};
+
+}  // namespace callgate::record
