@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "record/append_file.hpp"
+#include "base/append_file.hpp"
 #include "record/session_table.hpp"
 #include "record/store.hpp"
 #include "record/store_format.hpp"

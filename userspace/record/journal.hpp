@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/append_file.hpp"
 #include "base/bytes.hpp"
 #include "base/result.hpp"
-#include "record/append_file.hpp"
 #include "record/ring.hpp"
 
 namespace callgate::record {

@@ -12,8 +12,8 @@
 #include <cstdint>
 
 #include "base/bytes.hpp"
+#include "base/crc32c.hpp"
 #include "base/ids.hpp"
-#include "record/crc32c.hpp"
 
 namespace callgate::record {
 

@@ -1,9 +1,9 @@
-#include "record/crc32c.hpp"
+#include "base/crc32c.hpp"
 
 #include <array>
 #include <cstring>
 
-namespace callgate::record {
+namespace callgate {
 namespace {
 
 constexpr std::uint32_t polynomial = 0x82f63b78U;  // reflected
@@ -101,4 +101,4 @@ std::uint32_t crc32c(Bytes bytes, std::uint32_t before) {
   return ~by_table(bytes, ~before);
 }
 
-}  // namespace callgate::record
+}  // namespace callgate

@@ -6,9 +6,9 @@
 
 #include "base/bytes.hpp"
 
-namespace callgate::record {
+namespace callgate {
 
 // The checksum of `bytes`; pass the checksum of what came before to go on.
 [[nodiscard]] std::uint32_t crc32c(Bytes bytes, std::uint32_t before = 0);
 
-}  // namespace callgate::record
+}  // namespace callgate

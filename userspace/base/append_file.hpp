@@ -12,7 +12,7 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 
-namespace callgate::record {
+namespace callgate {
 
 class AppendFile {
  public:
@@ -59,4 +59,4 @@ class AppendFile {
                                                                std::string_view prefix,
                                                                std::string_view suffix);
 
-}  // namespace callgate::record
+}  // namespace callgate

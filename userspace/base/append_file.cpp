@@ -1,4 +1,4 @@
-#include "record/append_file.hpp"
+#include "base/append_file.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-namespace callgate::record {
+namespace callgate {
 namespace {
 
 Error write_error(const std::string& path, int reason) {
@@ -160,4 +160,4 @@ Result<std::vector<std::uint64_t>> list_numbered(const std::string& directory, s
   return numbers;
 }
 
-}  // namespace callgate::record
+}  // namespace callgate
