@@ -15,6 +15,7 @@ ALLOWED = {
     "config": {"base"},
     "kernel": {"base", "bpf"},
     "record": {"base"},
+    "index": {"base", "policy", "record"},
     "transport": {"base", "identity"},
     "workload": {"base", "identity", "kernel"},
     "control": {"base", "config"},
