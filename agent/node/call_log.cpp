@@ -7,7 +7,7 @@
 #include "base/bytes.hpp"
 #include "base/log.hpp"
 #include "callgate/v1/record.pb.h"
-#include "record/outcome_name.hpp"
+#include "index/outcome_name.hpp"
 
 namespace callgate::node {
 namespace {
@@ -50,7 +50,7 @@ std::optional<CallLog::Line> CallLog::line(const v1::Record& call, std::uint64_t
     line.target = fmt::format("{}:{}", call.target().host(), call.target().port());
   line.decision = decision_name(call.decision());
   line.rule = joined(call.decision().policy(), call.decision().rule());
-  line.outcome = record::outcome_name(call.outcome());
+  line.outcome = index::outcome_name(call.outcome());
   line.left_out = std::exchange(share.left_out, 0);
   return line;
 }

@@ -15,7 +15,7 @@
 #include "base/clock.hpp"
 #include "callgate/v1/control.pb.h"
 #include "callgate/v1/record.pb.h"
-#include "record/outcome_name.hpp"
+#include "index/outcome_name.hpp"
 
 namespace callgate::node {
 namespace {
@@ -103,7 +103,7 @@ void Metrics::note(const v1::Record& record) {
   state_->calls
       .Add({{"decision", decision_of(record.decision())},
             {"mode", record.session().enforced() ? "enforce" : "observe"},
-            {"outcome", record::outcome_name(record.outcome())},
+            {"outcome", index::outcome_name(record.outcome())},
             {"protocol", call ? protocol_of(record.function()) : "none"}})
       .Increment();
   if (!call) return;

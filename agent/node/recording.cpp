@@ -1,5 +1,6 @@
 #include "node/recording.hpp"
 
+#include <array>
 #include <cerrno>
 
 #include <fmt/format.h>
@@ -10,10 +11,23 @@
 #include "base/file.hpp"
 
 namespace callgate::node {
+namespace {
+
+// The name that checkpoints are signed under: of this node and no other.
+std::string log_name(const config::Config& config) {
+  if (!config.record.log_name.empty()) return config.record.log_name;
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0 || host[0] == '\0') return config.identity.trust_domain + "/log";
+  return fmt::format("{}/log/{}", config.identity.trust_domain, host.data());
+}
+
+}  // namespace
 
 Recording::Recording(const config::Config& config, record::WorkloadDirectory& workloads,
                      std::function<void(std::uint32_t, const std::string&)> corrupt)
-    : config_(config), workloads_(workloads), corrupt_(std::move(corrupt)), call_log_(config.log_calls) {}
+    : config_(config), workloads_(workloads), corrupt_(std::move(corrupt)),
+      call_log_(config.log_calls),
+      push_(config.record.checkpoint_file, config.record.checkpoint_syslog) {}
 
 Result<void> Recording::make_directory() const {
   CALLGATE_TRY(make_directories(config_.run_dir, 0755));
@@ -24,26 +38,52 @@ Result<void> Recording::make_directory() const {
   return {};
 }
 
-Result<void> Recording::start() {
+record::RecorderOptions Recording::recorder_options() {
   record::RecorderOptions options;
-  options.state_directory = config_.state_dir;
+  options.use_state_directory(config_.state_dir);
   options.ring_directory = directory();
-  options.journal_segment = config_.record.segment_size;
-  options.sync_interval = config_.record.sync_interval;
-  options.on_ring_ended = [this](record::RingOwner owner, const std::optional<Error>& error) {
-    if (error) corrupt_(owner.generation, "its ring is corrupt: " + error->message);
-  };
-  options.on_record = [this](const v1::Record& record) {
+  record::PipelineOptions& pipeline = options.pipeline;
+  pipeline.journal.segment_size = config_.record.segment_size;
+  pipeline.payload.keys.file =
+      config_.record.key_file.empty() ? config_.state_dir + "/payload.keys" : config_.record.key_file;
+  pipeline.payload.keys.command = config_.record.key_command;
+  pipeline.log.sync_interval = config_.record.sync_interval;
+  pipeline.log.log.name = log_name(config_);
+  pipeline.log.log.key_file = config_.state_dir + "/log.key";
+  pipeline.log.log.epoch_age = std::chrono::duration_cast<std::chrono::seconds>(config_.record.epoch);
+  pipeline.log.on_checkpoint = [this](const std::string& note) { push_.push(note); };
+  pipeline.on_record = [this](const v1::Record& record) {
+    if (record.kind() == v1::Record::KIND_EVENT) return;
     metrics_.note(record);
     call_log_.note(record, monotonic_ns());
   };
-  auto recorder = record::Recorder::start(std::move(options), workloads_);
+  options.on_ring_ended = [this](record::RingOwner owner, const std::optional<Error>& error) {
+    if (error) corrupt_(owner.generation, "its ring is corrupt: " + error->message);
+  };
+  return options;
+}
+
+Result<void> Recording::start() {
+  auto recorder = record::Recorder::start(recorder_options(), workloads_);
   if (!recorder) return recorder.error();
   recorder_ = std::move(*recorder);
+  return start_retention();
+}
+
+Result<void> Recording::start_retention() {
+  record::RetentionOptions options;
+  options.holds_file = config_.state_dir + "/holds";
+  options.retain = std::chrono::duration_cast<std::chrono::seconds>(config_.record.retain);
+  options.payload_size = config_.record.payload_size;
+  options.record = [this](v1::Record record) { return recorder_->record_event(std::move(record)); };
+  auto retention = record::Retention::start(std::move(options), recorder_->log(), *recorder_->payload().files);
+  if (!retention) return retention.error();
+  retention_ = std::move(*retention);
   return {};
 }
 
 void Recording::stop() {
+  retention_.reset();
   recorder_.reset();
 }
 

@@ -1,5 +1,5 @@
-// Everything between the proxies' rings and the store: makes the rings, runs the recorder, counts and logs
-// each call.
+// Everything between the proxies' rings and the evidence: makes the rings, runs the recorder and the retention,
+// counts and logs each call.
 //
 // Rings can be made before the recorder runs (it adopts what lies in their directory), so that the proxy of
 // the next callgated is up before it gets the state.
@@ -16,8 +16,10 @@
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "node/call_log.hpp"
+#include "node/checkpoint_push.hpp"
 #include "node/metrics.hpp"
 #include "record/recorder.hpp"
+#include "record/retention.hpp"
 
 namespace callgate::node {
 
@@ -38,17 +40,22 @@ class Recording {
   void rings_closed(std::uint32_t generation, std::uint32_t threads);
 
   [[nodiscard]] record::Recorder& recorder() { return *recorder_; }
+  [[nodiscard]] record::Retention& retention() { return *retention_; }
   [[nodiscard]] const Metrics& metrics() const { return metrics_; }
 
  private:
   [[nodiscard]] std::string directory() const { return config_.run_dir + "/rings"; }
+  [[nodiscard]] record::RecorderOptions recorder_options();
+  [[nodiscard]] Result<void> start_retention();
 
   const config::Config& config_;
   record::WorkloadDirectory& workloads_;
   std::function<void(std::uint32_t, const std::string&)> corrupt_;
   Metrics metrics_;
   CallLog call_log_;  // of the recorder's thread
+  CheckpointPush push_;   // of the log's thread
   std::unique_ptr<record::Recorder> recorder_;
+  std::unique_ptr<record::Retention> retention_;  // uses the recorder
 };
 
 }  // namespace callgate::node

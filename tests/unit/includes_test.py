@@ -15,14 +15,14 @@ ALLOWED = {
     "protocol": {"base"},
     "config": {"base"},
     "kernel": {"base", "bpf"},
-    "record": {"base"},
-    "index": {"base", "policy", "record"},
+    "record": {"base", "index", "payload", "tlog"},
+    "index": {"base", "policy"},
     "transport": {"base", "identity"},
     "workload": {"base", "identity", "kernel"},
     "control": {"base", "config"},
     "cli": {"base", "config", "control", "kernel", "policy", "tlog"},
     "proxy": {"base", "identity", "kernel", "limit", "policy", "protocol", "record", "transport"},
-    "node": {"base", "bpf", "config", "control", "identity", "kernel", "limit", "policy", "record", "workload"},
+    "node": {"base", "bpf", "config", "control", "identity", "index", "kernel", "limit", "payload", "policy", "record", "tlog", "workload"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 

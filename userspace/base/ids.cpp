@@ -31,4 +31,27 @@ Result<Id> parse_id(std::string_view text) {
   return id;
 }
 
+std::string id_bytes(const Id& id) {
+  std::string bytes(16, '\0');
+  for (std::size_t at = 0; at < 4; ++at) {
+    bytes[at] = static_cast<char>(id.generation >> (24 - 8 * at));
+    bytes[4 + at] = static_cast<char>(id.thread >> (24 - 8 * at));
+  }
+  for (std::size_t at = 0; at < 8; ++at)
+    bytes[8 + at] = static_cast<char>(id.counter >> (56 - 8 * at));
+  return bytes;
+}
+
+Id id_from_bytes(std::string_view bytes) {
+  if (bytes.size() != 16) return {};
+  Id id;
+  for (std::size_t at = 0; at < 4; ++at) {
+    id.generation = (id.generation << 8U) | static_cast<unsigned char>(bytes[at]);
+    id.thread = (id.thread << 8U) | static_cast<unsigned char>(bytes[4 + at]);
+  }
+  for (std::size_t at = 0; at < 8; ++at)
+    id.counter = (id.counter << 8U) | static_cast<unsigned char>(bytes[8 + at]);
+  return id;
+}
+
 }  // namespace callgate

@@ -29,6 +29,11 @@ static_assert(sizeof(Id) == 16);
 // The inverse; error bad_id.
 [[nodiscard]] Result<Id> parse_id(std::string_view text);
 
+// 16 bytes: generation, thread, counter, each big endian.
+[[nodiscard]] std::string id_bytes(const Id& id);
+// Zero where `bytes` is no id.
+[[nodiscard]] Id id_from_bytes(std::string_view bytes);
+
 struct IdHash {
   std::size_t operator()(const Id& id) const noexcept {
     return static_cast<std::size_t>((id.counter * 0x9e3779b97f4a7c15ULL) ^

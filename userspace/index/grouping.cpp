@@ -5,7 +5,7 @@
 
 #include "index/matcher.hpp"
 #include "index/search.hpp"
-#include "record/outcome_name.hpp"
+#include "index/outcome_name.hpp"
 
 namespace callgate::index {
 namespace {
@@ -79,7 +79,7 @@ std::string decision_name(std::uint64_t decision) {
 
 std::string number_name(GroupBy column, std::uint64_t value) {
   if (column == GroupBy::decision) return decision_name(value);
-  if (column == GroupBy::outcome) return record::outcome_name(static_cast<v1::Outcome>(value));
+  if (column == GroupBy::outcome) return outcome_name(static_cast<v1::Outcome>(value));
   return value == 0 ? "" : std::to_string(value);
 }
 

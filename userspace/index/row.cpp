@@ -1,6 +1,6 @@
 #include "index/row.hpp"
 
-#include "record/record_fields.hpp"
+#include "base/ids.hpp"
 
 namespace callgate::index {
 namespace {
@@ -17,8 +17,8 @@ std::uint64_t decision_number(const v1::Decision& decision) {
 }
 
 void set_ids(const v1::Record& record, Row& row) {
-  const Id session = record::id_from_bytes(record.session_id());
-  const Id call = record.call_id().empty() ? session : record::id_from_bytes(record.call_id());
+  const Id session = id_from_bytes(record.session_id());
+  const Id call = record.call_id().empty() ? session : id_from_bytes(record.call_id());
   row[Number::session_generation] = session.generation;
   row[Number::session_thread] = session.thread;
   row[Number::session_counter] = session.counter;

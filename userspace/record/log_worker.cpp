@@ -88,7 +88,9 @@ void LogWorker::run() {
     lock.lock();
     if (last) return;
     // What came meanwhile is looked at now; what is due later wakes by itself.
-    const auto awaited = [this] { return stopping_ || sync_requested_ || !submitted_.empty(); };
+    const auto awaited = [this] {
+      return stopping_ || sync_requested_ || remove_through_ != 0 || !submitted_.empty();
+    };
     if (!done) {
       wake_.wait_for(lock, options_.retry_interval, [this] { return stopping_; });
     } else if (unsynced_ && options_.sync_interval.count() > 0) {
@@ -108,6 +110,7 @@ Result<void> LogWorker::round(bool last) {
     const std::lock_guard lock(mutex_);
     requested = sync_requested_;
   }
+  remove_epochs();
   const auto taken = take();
   const std::uint64_t now = monotonic_ns();
   const auto due = [now](std::chrono::milliseconds interval, std::uint64_t since_ns) {
@@ -159,7 +162,7 @@ Result<void> LogWorker::append(LogBatch& batch) {
     const LogEntry& entry = batch.entries[next_entry_];
     const auto position = log_->append(as_bytes(std::string_view(batch.content).substr(entry.offset, entry.size)));
     if (!position) return position.error();
-    index_->add(*position, entry.record);
+    add_to_index(*position, entry.record);
     newest_ = *position;
     last_position_ = {entry.record.journal_batch(), entry.record.journal_index()};
     unchecked_ = true;
@@ -188,21 +191,28 @@ Result<void> LogWorker::checkpoint() {
   if (!note) return note.error();
   unchecked_ = false;
   durable_batch_ = last_batch_;
-  flush_index();
+  note_index(index_->flush());
   if (options_.on_checkpoint) options_.on_checkpoint(*note);
   return {};
 }
 
 // The log has everything that the index has: evidence does not wait for it.
-void LogWorker::flush_index() {
-  const auto flushed = index_->flush();
-  if (flushed) {
+void LogWorker::add_to_index(index::Position position, const v1::Record& record) {
+  const auto added = index_->add(position, record);
+  // The log begins an epoch by itself, and an index that was made anew meanwhile may lack the newest.
+  const Result<void> mended =
+      added || added.error().code != "index_gap" ? added : index_epoch(index::epoch_of(position));
+  if (!mended) note_index(mended);
+}
+
+void LogWorker::note_index(const Result<void>& result) {
+  if (result) {
     index_failing_ = false;
     return;
   }
   if (std::exchange(index_failing_, true)) return;
-  log_error("index_not_written", {{"code", flushed.error().code},
-                                  {"detail", flushed.error().message},
+  log_error("index_not_written", {{"code", result.error().code},
+                                  {"detail", result.error().message},
                                   {"next", "calls are recorded all the same; `callgate audit reindex` makes it anew"}});
 }
 

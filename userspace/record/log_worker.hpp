@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/result.hpp"
 #include "index/index.hpp"
@@ -38,6 +39,16 @@ struct LogOptions {
   std::function<void()> on_synced;
   // A checkpoint was made: its signed note, on the log's thread.
   std::function<void(const std::string&)> on_checkpoint;
+};
+
+// An epoch that nothing is appended to any more.
+struct ClosedEpoch {
+  std::uint64_t number = 0;
+  std::uint64_t entries = 0;
+  std::uint64_t first_ns = 0;        // the earliest and latest time of its records, since 1970
+  std::uint64_t last_ns = 0;
+  std::uint32_t retain_seconds = 0;  // the longest that a record of it asks for; 0: none does
+  std::string checkpoint;            // its last one
 };
 
 class LogWorker {
@@ -76,6 +87,13 @@ class LogWorker {
   // The log has, on disk, the records of all batches up to this one.
   [[nodiscard]] std::uint64_t durable_batch() const { return durable_batch_; }
 
+  // All but the last, oldest first. Reads each epoch once.
+  [[nodiscard]] Result<std::vector<ClosedEpoch>> closed_epochs();
+  // Removes the oldest epoch, and its index; on the log's thread, soon.
+  void remove_epoch(std::uint64_t number);
+  // In all epochs.
+  [[nodiscard]] std::uint64_t entries() const;
+
   [[nodiscard]] tlog::AuditLog& log() { return *log_; }
   [[nodiscard]] index::Index& index() { return *index_; }
   // Position of the newest entry that readers may see; 0: there is none.
@@ -87,6 +105,9 @@ class LogWorker {
   LogWorker(LogOptions options, Journal& journal, payload::Files& payload);
   [[nodiscard]] Result<void> find_last_position();
   [[nodiscard]] Result<void> catch_up_index();
+  [[nodiscard]] Result<void> index_epoch(std::uint64_t number);
+  [[nodiscard]] Result<ClosedEpoch> survey(std::uint64_t number) const;
+  void remove_epochs();
 
   void run();
   [[nodiscard]] Result<void> round(bool last);
@@ -94,7 +115,8 @@ class LogWorker {
   [[nodiscard]] Result<void> append(LogBatch& batch);
   [[nodiscard]] Result<void> sync();
   [[nodiscard]] Result<void> checkpoint();
-  void flush_index();
+  void add_to_index(index::Position position, const v1::Record& record);
+  void note_index(const Result<void>& result);
   void note_failure(const Result<void>& result);
 
   LogOptions options_;
@@ -121,6 +143,8 @@ class LogWorker {
   std::deque<LogBatch> submitted_;
   std::map<RingOwner, std::uint64_t> synced_;
   std::optional<Error> failure_;
+  std::map<std::uint64_t, ClosedEpoch> surveyed_;
+  std::uint64_t remove_through_ = 0;  // epochs up to this one
   bool sync_requested_ = false;
   bool stopping_ = false;
   std::thread thread_;

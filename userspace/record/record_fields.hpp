@@ -8,10 +8,6 @@
 
 namespace callgate::record {
 
-// 16 bytes: generation, thread, counter, each big endian.
-[[nodiscard]] std::string id_bytes(const Id& id);
-// Zero where `bytes` is no id.
-[[nodiscard]] Id id_from_bytes(std::string_view bytes);
 // Of the newest block of the payload; 0: nothing was captured.
 [[nodiscard]] std::uint64_t payload_pointer(const v1::Record& record);
 

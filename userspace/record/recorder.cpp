@@ -38,6 +38,12 @@ RecorderStatus Recorder::status() const {
 Result<void> Recorder::record_event(v1::Record event) {
   return worker_->record_event(std::move(event));
 }
+LogWorker& Recorder::log() {
+  return worker_->log();
+}
+PayloadStore& Recorder::payload() {
+  return worker_->payload();
+}
 const StoreQueries& Recorder::queries() const {
   return worker_->queries();
 }

@@ -79,6 +79,8 @@ class Recorder {
 
   [[nodiscard]] RecorderStatus status() const;
   [[nodiscard]] const StoreQueries& queries() const;
+  [[nodiscard]] LogWorker& log();
+  [[nodiscard]] PayloadStore& payload();
 
  private:
   class Worker;

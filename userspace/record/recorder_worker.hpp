@@ -28,6 +28,8 @@ class Recorder::Worker {
   [[nodiscard]] Result<void> record_event(v1::Record event);
   [[nodiscard]] RecorderStatus status() const;
   [[nodiscard]] const StoreQueries& queries() const { return *queries_; }
+  [[nodiscard]] LogWorker& log() { return pipeline_->log(); }
+  [[nodiscard]] PayloadStore& payload() { return pipeline_->payload(); }
 
  private:
   enum class Phase { reading, ending };

@@ -230,7 +230,7 @@ Result<void> Retention::expire_epochs(std::uint64_t now_ns) {
     event.set_count(epoch.entries);
     event.set_checkpoint(epoch.checkpoint);
     CALLGATE_TRY(options_.record(std::move(record)));
-    CALLGATE_TRY(log_.remove_epoch(epoch.number));
+    log_.remove_epoch(epoch.number);
     log_info("epoch_removed", {{"epoch", std::to_string(epoch.number)}, {"entries", std::to_string(epoch.entries)}});
   }
   return {};

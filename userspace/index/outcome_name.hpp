@@ -5,7 +5,7 @@
 
 #include "callgate/v1/record.pb.h"
 
-namespace callgate::record {
+namespace callgate::index {
 
 // "completed"; "unknown" for what has no name.
 [[nodiscard]] inline std::string outcome_name(v1::Outcome outcome) {
@@ -27,4 +27,4 @@ namespace callgate::record {
   }
 }
 
-}  // namespace callgate::record
+}  // namespace callgate::index
