@@ -14,6 +14,7 @@ ALLOWED = {
     "protocol": {"base"},
     "config": {"base"},
     "kernel": {"base", "bpf"},
+    "payload": {"base"},
     "record": {"base"},
     "transport": {"base", "identity"},
     "workload": {"base", "identity", "kernel"},
