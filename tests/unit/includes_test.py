@@ -17,6 +17,7 @@ ALLOWED = {
     "kernel": {"base", "bpf"},
     "record": {"base", "index", "payload", "tlog"},
     "index": {"base", "policy"},
+    "payload": {"base"},
     "transport": {"base", "identity"},
     "workload": {"base", "identity", "kernel"},
     "control": {"base", "config"},

@@ -23,9 +23,18 @@ Error write_error(const std::string& path, int reason) {
 }  // namespace
 
 Result<AppendFile> AppendFile::open(const std::string& path) {
+  return open_with(path, 0);
+}
+
+Result<AppendFile> AppendFile::create(const std::string& path) {
+  return open_with(path, O_EXCL);
+}
+
+Result<AppendFile> AppendFile::open_with(const std::string& path, int flags) {
   AppendFile file;
   file.path_ = path;
-  file.fd_ = Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  file.fd_ = Fd(::open(path.c_str(), flags | O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file.fd_ && errno == EEXIST) return make_error("exists", fmt::format("{} exists already", path));
   if (!file.fd_) return write_error(path, errno);
   struct stat status {};
   if (::fstat(file.fd_.get(), &status) != 0) return system_error(fmt::format("look at {}", path), errno);
@@ -102,19 +111,27 @@ Result<void> AppendFile::truncate(std::uint64_t size) {
 
 Result<void> AppendFile::sync() {
   if (!dirty_) return {};
-  if (::fdatasync(fd_.get()) != 0) return write_error(path_, errno);
+  CALLGATE_TRY(sync_file(fd_.get(), path_));
   dirty_ = false;
   return {};
 }
 
 void AppendFile::forget() {
   if (dirty_ || size_ <= forgotten_) return;
+  forgotten_ = forget_cached(fd_.get(), forgotten_, size_);
+}
+
+Result<void> sync_file(int fd, const std::string& path) {
+  if (::fdatasync(fd) != 0) return write_error(path, errno);
+  return {};
+}
+
+std::uint64_t forget_cached(int fd, std::uint64_t from, std::uint64_t to) {
   // Only advice: where it is not followed, nothing is wrong.
-  if (::posix_fadvise(fd_.get(), static_cast<off_t>(forgotten_), static_cast<off_t>(size_ - forgotten_),
-                      POSIX_FADV_DONTNEED) == 0) {
-    // The last page is still being filled.
-    forgotten_ = size_ & ~std::uint64_t{4095};
-  }
+  if (::posix_fadvise(fd, static_cast<off_t>(from), static_cast<off_t>(to - from), POSIX_FADV_DONTNEED) != 0)
+    return from;
+  // The last page is still being filled.
+  return to & ~std::uint64_t{4095};
 }
 
 Result<void> read_at(int fd, std::span<std::uint8_t> to, std::uint64_t offset, const std::string& path) {

@@ -19,6 +19,8 @@ class AppendFile {
   AppendFile() = default;
   // Opens or creates the file (0600), not through a symbolic link. Appends go to its end.
   [[nodiscard]] static Result<AppendFile> open(const std::string& path);
+  // Creates the file, which must not exist yet: error exists.
+  [[nodiscard]] static Result<AppendFile> create(const std::string& path);
 
   // Appends all pieces, or none. Error disk_full (no space, quota, file size limit) or a system error.
   // `pieces` is used up.
@@ -37,6 +39,7 @@ class AppendFile {
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
+  [[nodiscard]] static Result<AppendFile> open_with(const std::string& path, int flags);
   void reserve(std::uint64_t more);
 
   Fd fd_;
@@ -48,6 +51,10 @@ class AppendFile {
   bool dirty_ = false;
 };
 
+// Puts on disk what was written to a file so far. Any thread; errors as of append().
+[[nodiscard]] Result<void> sync_file(int fd, const std::string& path);
+// Takes bytes that are on disk out of the page cache, and returns up to where they are gone. Any thread.
+[[nodiscard]] std::uint64_t forget_cached(int fd, std::uint64_t from, std::uint64_t to);
 // Fills `to` from `offset`; error short_file where the file ends before that.
 [[nodiscard]] Result<void> read_at(int fd, std::span<std::uint8_t> to, std::uint64_t offset,
                                    const std::string& path);
