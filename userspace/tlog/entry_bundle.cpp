@@ -30,7 +30,7 @@ Result<EntryBundle> EntryBundle::parse(std::string bytes, unsigned width) {
     bundle.ends_.push_back(static_cast<std::uint32_t>(place));
   }
   if (bundle.size() < width) {
-    return make_error("bad_entries", fmt::format("it ends in the middle: {} of its {} entries are whole",
+    return make_error("entries_cut", fmt::format("it ends in the middle: {} of its {} entries are whole",
                                                  bundle.size(), width));
   }
   if (place != bytes.size()) {

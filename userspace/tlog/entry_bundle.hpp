@@ -17,7 +17,7 @@ class EntryBundle {
   static constexpr std::size_t most_bytes = 256 * (2 + 65'535);
 
   EntryBundle();
-  // Exactly `width` entries. Error bad_entries says how many are whole.
+  // Exactly `width` entries. Errors: entries_cut says how many are whole; bad_entries where more follows.
   [[nodiscard]] static Result<EntryBundle> parse(std::string bytes, unsigned width);
 
   // At most 256 entries of at most 65,535 bytes; the caller sees to that.

@@ -1,7 +1,7 @@
 #include "tlog/log_check.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <functional>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -28,27 +28,21 @@ void LogCheck::report(Finding::Kind kind, const Tile& tile, std::string message)
 }
 
 void LogCheck::report(const Tile& tile, const Error& error) {
-  report(error.code == "missing" ? Finding::Kind::missing : Finding::Kind::altered, tile,
+  const auto kind = error.code == "missing"    ? Finding::Kind::missing
+                    : error.code == "tile_cut" ? Finding::Kind::cut
+                                               : Finding::Kind::altered;
+  report(kind, tile,
          fmt::format("{} ({})", error.message, entries_text(tile.first_entry(), tile.end_entry())));
 }
 
-const std::vector<Hash>* LogCheck::parent_of(const Tile& tile) {
-  const Tile wanted = tile_at(tile.level + 1, tile.index >> tile_height, checkpoint_.size);
-  if (wanted != parent_tile_) {
-    parent_tile_ = wanted;
-    auto read = read_hashes(directory_, wanted);
-    // What cannot be read is reported when its own level is checked.
-    parent_ = read ? std::move(*read) : std::vector<Hash>();
-  }
-  return parent_.empty() ? nullptr : &parent_;
-}
-
 void LogCheck::check_in_parent(const Tile& tile, const std::vector<Hash>& hashes) {
-  const auto* const parent = parent_of(tile);
-  if (parent == nullptr || (*parent)[tile.index % tile_width] == subtree_hash(hashes)) return;
+  const auto above = tile_at(tile.level + 1, tile.index >> tile_height, checkpoint_.size);
+  const auto parent = parents_(above);
+  // What cannot be read is reported when its own level is checked.
+  if (!parent || (*parent)[tile.index % tile_width] == subtree_hash(hashes)) return;
   report(Finding::Kind::altered, tile,
          fmt::format("{} does not hash to what {} says: one of them was altered ({})", tile.path(),
-                     parent_tile_.path(), entries_text(tile.first_entry(), tile.end_entry())));
+                     above.path(), entries_text(tile.first_entry(), tile.end_entry())));
 }
 
 void LogCheck::check_entries(const Tile& tile, const std::vector<Hash>* hashes) {
@@ -84,14 +78,8 @@ void LogCheck::check_level(unsigned level, CheckDepth depth) {
 }
 
 void LogCheck::check_root() {
-  std::vector<Hash> hashes;
-  std::optional<Error> unreadable;
-  const TileReader tiles = [&](const Tile& tile) -> Result<std::span<const Hash>> {
-    auto read = read_hashes(directory_, tile);
-    if (!read) return read.error();
-    hashes = std::move(*read);
-    return std::span<const Hash>(hashes);
-  };
+  TileCache cache(directory_);
+  const TileReader tiles = std::ref(cache);
   const auto root = root_hash(checkpoint_.size, hashes_from_tiles(checkpoint_.size, tiles));
   // A tile that cannot be read has been reported.
   if (!root || *root == checkpoint_.root) return;

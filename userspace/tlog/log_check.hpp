@@ -10,13 +10,14 @@
 #include "base/result.hpp"
 #include "tlog/checkpoint.hpp"
 #include "tlog/tile.hpp"
+#include "tlog/tile_files.hpp"
 
 namespace callgate::tlog {
 
 // Something that is not as the log's signature says it was.
 struct Finding {
-  // altered: what is there differs from what was signed. missing: it is not there.
-  enum class Kind : std::uint8_t { altered, missing };
+  // altered: what is there differs from what was signed. missing: it is not there. cut: both.
+  enum class Kind : std::uint8_t { altered, missing, cut };
 
   Kind kind = Kind::altered;
   std::string file;               // relative to the log's directory
@@ -43,7 +44,8 @@ class LogCheck {
       : directory_(std::move(directory)),
         checkpoint_(std::move(checkpoint)),
         on_finding_(std::move(on_finding)),
-        on_progress_(std::move(on_progress)) {}
+        on_progress_(std::move(on_progress)),
+        parents_(directory_) {}
 
   // Reports everything that is wrong with the tiles of the checkpoint. Memory: one tile of entries and three
   // of hashes, whatever the size of the log.
@@ -66,15 +68,12 @@ class LogCheck {
   void check_superseded(const Tile& tile);
   void report(Finding::Kind kind, const Tile& tile, std::string message);
   void report(const Tile& tile, const Error& error);
-  // The tile above, kept for its next child.
-  const std::vector<Hash>* parent_of(const Tile& tile);
 
   std::string directory_;
   Checkpoint checkpoint_;
   OnFinding on_finding_;
   OnProgress on_progress_;
-  Tile parent_tile_{-2, 0, 0};
-  std::vector<Hash> parent_;  // empty: unreadable
+  TileCache parents_;  // the tile above, for its next child
 };
 
 }  // namespace callgate::tlog

@@ -7,6 +7,16 @@
 #include "tlog/note.hpp"
 
 namespace callgate::tlog {
+namespace {
+
+Error not_of(const Checkpoint& checkpoint) {
+  return make_error("log_damaged",
+                    fmt::format("the tiles of the log {} are not those of its checkpoint; `callgate "
+                                "audit verify` says which",
+                                checkpoint.origin));
+}
+
+}  // namespace
 
 Result<LogReader> LogReader::open(std::string directory, const VerifierKey& key) {
   auto note = read_if_there(directory + "/" + checkpoint_name, note_limit);
@@ -19,36 +29,26 @@ Result<LogReader> LogReader::open(std::string directory, const VerifierKey& key)
 
 template <typename Use>
 auto LogReader::with_hashes(const Use& use) const {
-  std::vector<Hash> hashes;
-  Tile in_memory{0, 0, 0};
-  const TileReader tiles = [&](const Tile& tile) -> Result<std::span<const Hash>> {
-    if (tile != in_memory) {
-      auto read = read_hashes(directory_, tile);
-      if (!read) return read.error();
-      hashes = std::move(*read);
-      in_memory = tile;
-    }
-    return std::span<const Hash>(hashes);
-  };
+  TileCache cache(directory_);
+  const TileReader tiles = std::ref(cache);
   return use(hashes_from_tiles(checkpoint_.size, tiles));
 }
 
-Result<std::string> LogReader::entry(std::uint64_t index) const {
-  if (index >= size()) {
-    return make_error("not_found", fmt::format("the log {} has no entry {}", checkpoint_.origin, index));
-  }
-  const auto bundle = read_entries(directory_, tile_at(Tile::entries, index / tile_width, size()));
+Result<std::string> read_entry(const std::string& directory, std::uint64_t size, std::uint64_t index) {
+  if (index >= size)
+    return make_error("not_found", fmt::format("the log in {} has no entry {}", directory, index));
+  const auto bundle = read_entries(directory, tile_at(Tile::entries, index / tile_width, size));
   if (!bundle) return bundle.error();
   return std::string(as_text(bundle->entry(index % tile_width)));
 }
 
-Result<std::uint64_t> LogReader::visit(std::uint64_t first, std::uint64_t end,
-                                       const EntryVisitor& visitor) const {
-  end = std::min(end, size());
+Result<std::uint64_t> visit_entries(const std::string& directory, std::uint64_t size, std::uint64_t first,
+                                    std::uint64_t end, const EntryVisitor& visitor) {
+  end = std::min(end, size);
   std::uint64_t next = first;
   while (next < end) {
-    const auto tile = tile_at(Tile::entries, next / tile_width, size());
-    const auto bundle = read_entries(directory_, tile);
+    const auto tile = tile_at(Tile::entries, next / tile_width, size);
+    const auto bundle = read_entries(directory, tile);
     if (!bundle) return bundle.error();
     for (const auto stop = std::min(end, tile.end_entry()); next < stop;) {
       const auto offset = static_cast<unsigned>(next % tile_width);
@@ -65,9 +65,7 @@ Result<Proof> LogReader::prove_inclusion(std::uint64_t index) const {
     const auto leaf = read(0, index);
     if (!leaf) return leaf.error();
     if (check_inclusion(*proof, index, size(), *leaf, checkpoint_.root)) return proof;
-    return make_error("log_damaged", fmt::format("the tiles of the log {} are not those of its checkpoint; "
-                                                 "`callgate audit verify` says which",
-                                                 checkpoint_.origin));
+    return not_of(checkpoint_);
   });
 }
 
@@ -78,9 +76,7 @@ Result<Proof> LogReader::prove_consistency(std::uint64_t old_size) const {
     const auto old_root = root_hash(old_size, read);
     if (!old_root) return old_root.error();
     if (check_consistency(*proof, old_size, *old_root, size(), checkpoint_.root)) return proof;
-    return make_error("log_damaged", fmt::format("the tiles of the log {} are not those of its checkpoint; "
-                                                 "`callgate audit verify` says which",
-                                                 checkpoint_.origin));
+    return not_of(checkpoint_);
   });
 }
 

@@ -11,6 +11,15 @@
 
 namespace callgate::tlog {
 
+// One entry, and entries [first, end) in order with one tile in memory at a time, of the log of `size`
+// entries in a directory. Visiting returns the index after the last entry visited. Errors: not_found;
+// missing, tile_cut, tile_damaged. What is read is not checked against any root.
+[[nodiscard]] Result<std::string> read_entry(const std::string& directory, std::uint64_t size,
+                                             std::uint64_t index);
+[[nodiscard]] Result<std::uint64_t> visit_entries(const std::string& directory, std::uint64_t size,
+                                                  std::uint64_t first, std::uint64_t end,
+                                                  const EntryVisitor& visitor);
+
 // Any number of threads.
 class LogReader {
  public:
@@ -22,15 +31,17 @@ class LogReader {
   [[nodiscard]] const std::string& checkpoint_note() const { return note_; }
   [[nodiscard]] std::uint64_t size() const { return checkpoint_.size; }
 
-  // Errors: not_found; missing, tile_damaged. What is read is not checked against the root.
-  [[nodiscard]] Result<std::string> entry(std::uint64_t index) const;
-  // Entries [first, end), at most up to the checkpoint, in order, one tile in memory at a time. Returns the
-  // index after the last one visited.
+  // As read_entry and visit_entries, up to the checkpoint.
+  [[nodiscard]] Result<std::string> entry(std::uint64_t index) const {
+    return read_entry(directory_, size(), index);
+  }
   [[nodiscard]] Result<std::uint64_t> visit(std::uint64_t first, std::uint64_t end,
-                                            const EntryVisitor& visitor) const;
+                                            const EntryVisitor& visitor) const {
+    return visit_entries(directory_, size(), first, end, visitor);
+  }
 
   // Proofs against the checkpoint, checked before they are returned. Errors: out_of_range; missing,
-  // tile_damaged; log_damaged where the tiles are not those of the checkpoint.
+  // tile_cut, tile_damaged; log_damaged where the tiles are not those of the checkpoint.
   [[nodiscard]] Result<Proof> prove_inclusion(std::uint64_t index) const;
   [[nodiscard]] Result<Proof> prove_consistency(std::uint64_t old_size) const;
   // The root of the first `size` entries.

@@ -118,9 +118,11 @@ Result<Found> find(const std::string& directory, const Tile& tile) {
 }
 
 Result<std::vector<Hash>> to_hashes(const Found& found) {
-  if (found.content.size() != found.tile.width * sizeof(Hash)) {
-    return make_error("tile_damaged", fmt::format("{} has {} bytes and must have {}", found.tile.path(),
-                                                  found.content.size(), found.tile.width * sizeof(Hash)));
+  const std::size_t wanted = found.tile.width * sizeof(Hash);
+  if (found.content.size() != wanted) {
+    return make_error(
+        found.content.size() < wanted ? "tile_cut" : "tile_damaged",
+        fmt::format("{} has {} bytes and must have {}", found.tile.path(), found.content.size(), wanted));
   }
   std::vector<Hash> hashes(found.tile.width);
   std::memcpy(hashes.data(), found.content.data(), found.content.size());
@@ -130,7 +132,7 @@ Result<std::vector<Hash>> to_hashes(const Found& found) {
 Result<EntryBundle> to_entries(Found found) {
   auto bundle = EntryBundle::parse(std::move(found.content), found.tile.width);
   if (bundle) return bundle;
-  return make_error("tile_damaged",
+  return make_error(bundle.error().code == "entries_cut" ? "tile_cut" : "tile_damaged",
                     fmt::format("{} is damaged: {}", found.tile.path(), bundle.error().message));
 }
 
@@ -179,6 +181,17 @@ Result<EntryBundle> read_entries(const std::string& directory, const Tile& tile)
   auto found = find(directory, tile);
   if (!found) return found.error();
   return to_entries(std::move(*found));
+}
+
+Result<std::span<const Hash>> TileCache::operator()(const Tile& tile) {
+  if (tile != tile_) {
+    tile_.width = 0;
+    auto read = read_hashes(directory_, tile);
+    if (!read) return read.error();
+    hashes_ = std::move(*read);
+    tile_ = tile;
+  }
+  return std::span<const Hash>(hashes_);
 }
 
 Result<void> TileSink::make_parents(const std::string& path) {

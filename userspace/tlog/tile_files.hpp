@@ -21,9 +21,22 @@ inline constexpr const char* checkpoint_name = "checkpoint";
 [[nodiscard]] Result<std::optional<std::string>> read_if_there(const std::string& path, std::size_t limit);
 
 // A tile as it is found: the very file, or a wider one that begins with it, since files of unfinished tiles
-// go when a later checkpoint needs them no more. Errors: missing; tile_damaged, whose message names the file.
+// go when a later checkpoint needs them no more. Errors: missing; tile_cut, tile_damaged, whose messages name
+// the file.
 [[nodiscard]] Result<std::vector<Hash>> read_hashes(const std::string& directory, const Tile& tile);
 [[nodiscard]] Result<EntryBundle> read_entries(const std::string& directory, const Tile& tile);
+// Reads tiles of hashes, and keeps the last one.
+class TileCache {
+ public:
+  explicit TileCache(std::string directory) : directory_(std::move(directory)) {}
+  // As read_hashes; valid until the next call.
+  [[nodiscard]] Result<std::span<const Hash>> operator()(const Tile& tile);
+
+ private:
+  std::string directory_;
+  Tile tile_{0, 0, 0};
+  std::vector<Hash> hashes_;
+};
 // The same of the very file only.
 [[nodiscard]] Result<std::vector<Hash>> read_hashes_file(const std::string& directory, const Tile& tile);
 [[nodiscard]] Result<EntryBundle> read_entries_file(const std::string& directory, const Tile& tile);

@@ -64,7 +64,7 @@ class LogWriter {
 
   // Entries, also those that no checkpoint covers yet.
   [[nodiscard]] std::uint64_t size() const;
-  // Errors: not_found where there is no such entry; tile_damaged, missing, system errors.
+  // Errors: not_found where there is no such entry; tile_cut, tile_damaged, missing, system errors.
   [[nodiscard]] Result<std::string> entry(std::uint64_t index) const;
   // Entries from `first` up to the present end, in order. Returns the index after the last one visited.
   [[nodiscard]] Result<std::uint64_t> visit(std::uint64_t first, const EntryVisitor& visitor) const;

@@ -32,9 +32,9 @@ Result<std::unique_ptr<LogWriter>> LogWriter::open(LogOptions options) {
 Error LogWriter::damaged(std::string_view why) const {
   return make_error(
       "log_damaged",
-      fmt::format("the log in {} does not verify, so nothing is appended to it, and nothing in it was "
-                  "changed: {}. To go on, restore it, or move it away (`callgate audit verify --log` "
-                  "examines it wherever it lies) so that a new one begins beside it",
+      fmt::format("the log in {0} does not verify, so nothing is appended to it, and nothing in it was "
+                  "changed: {1}. Restore it from a backup; or set it aside, so that a new one begins "
+                  "beside it, with: mv {0} {0}.damaged",
                   directory(), why));
 }
 

@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 #include <sys/resource.h>
 
+#include "sample_log.hpp"
 #include "scratch.hpp"
 #include "tlog/note.hpp"
 #include "tlog/reader.hpp"
@@ -17,25 +18,6 @@ using namespace callgate::tlog;
 using namespace callgate::tlog::testing;
 
 namespace {
-
-const SigningKey key = SigningKey::generate().value();
-const VerifierKey verifier("node.test/1", key.public_key());
-
-LogOptions options(const std::string& directory, CheckDepth depth = CheckDepth::entries) {
-  return {directory, "node.test/1", key, depth};
-}
-
-std::string entry_of(std::uint64_t index) {
-  return "entry " + std::to_string(index) + std::string(index % 7, '.');
-}
-
-void append(LogWriter& log, std::uint64_t count) {
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const auto index = log.size();
-    if (log.append(as_bytes(entry_of(index))).value() != index)
-      FAIL("entry " << index << " got another number");
-  }
-}
 
 std::vector<Hash> leaves_of(std::uint64_t size) {
   std::vector<Hash> leaves;
@@ -51,13 +33,6 @@ Hash naive_root(std::span<const Hash> leaves) {
   while (half * 2 < leaves.size())
     half *= 2;
   return node_hash(naive_root(leaves.first(half)), naive_root(leaves.subspan(half)));
-}
-
-std::vector<std::string> names_in(const std::string& directory) {
-  auto files = files_in(directory);
-  for (auto& file : files)
-    file = file.substr(directory.size() + 1);
-  return files;
 }
 
 // Limits the size of files that this process can write, as a full disk would.
@@ -96,7 +71,7 @@ TEST_CASE("a log holds what was appended, at every border of tiles, and goes on 
 
     std::uint64_t right = 0;
     const auto visited = reader.visit(0, size, [&](std::uint64_t index, Bytes entry) {
-      right += index == right && as_text(entry) == entry_of(index) ? 1 : 0;
+      right += index == right && as_text(entry) == entry_of(index) ? 1U : 0U;
       return true;
     });
     CHECK(visited.value() == size);

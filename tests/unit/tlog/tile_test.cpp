@@ -73,11 +73,11 @@ TEST_CASE("a bundle that is cut anywhere, or goes on, is none") {
   const std::string bytes(as_text(bundle.bytes()));
   REQUIRE(EntryBundle::parse(bytes, 2).has_value());
   for (std::size_t size = 0; size < bytes.size(); ++size)
-    CHECK(EntryBundle::parse(bytes.substr(0, size), 2).error().code == "bad_entries");
+    CHECK(EntryBundle::parse(bytes.substr(0, size), 2).error().code == "entries_cut");
 
   CHECK(EntryBundle::parse(bytes + '\0', 2).error().code == "bad_entries");
 
   CHECK(EntryBundle::parse(bytes, 1).error().code == "bad_entries");
 
-  CHECK(EntryBundle::parse(bytes, 3).error().code == "bad_entries");
+  CHECK(EntryBundle::parse(bytes, 3).error().code == "entries_cut");
 }
