@@ -177,6 +177,10 @@ void RecordBuilder::take_changes(RingOwner owner, RecordSink& sink, v1::JournalC
   ring.finished.clear();
 }
 
+void RecordBuilder::drop_ring(RingOwner owner) {
+  rings_.erase(owner);
+}
+
 Result<void> RecordBuilder::load_changes(RingOwner owner, const v1::JournalChanges& changes) {
   auto& ring = rings_[owner];
   if (!ring) {

@@ -6,6 +6,24 @@
 #include "base/log.hpp"
 
 namespace callgate::record {
+namespace {
+
+// The first entry of an epoch: what the epoch before ended with.
+std::string first_leaf(std::string_view previous_checkpoint) {
+  v1::Record record;
+  record.set_kind(v1::Record::KIND_EVENT);
+  record.set_opened_ns(wall_ns());
+  record.mutable_event()->set_type(v1::Event::TYPE_EPOCH);
+  record.mutable_event()->set_checkpoint(std::string(previous_checkpoint));
+  return record.SerializeAsString();
+}
+
+std::uint64_t entry_time(Bytes entry) {
+  v1::Record record;
+  return record.ParseFromArray(entry.data(), static_cast<int>(entry.size())) ? record.opened_ns() : 0;
+}
+
+}  // namespace
 
 LogWorker::LogWorker(LogOptions options, Journal& journal, payload::Files& payload)
     : options_(std::move(options)), journal_(journal), payload_(payload) {}
@@ -18,6 +36,8 @@ LogWorker::~LogWorker() {
 Result<std::unique_ptr<LogWorker>> LogWorker::open(LogOptions options, Journal& journal,
                                                    payload::Files& payload) {
   std::unique_ptr<LogWorker> worker(new LogWorker(std::move(options), journal, payload));
+  worker->options_.log.first_leaf = first_leaf;
+  worker->options_.log.entry_time = entry_time;
   auto log = tlog::AuditLog::open(worker->options_.log);
   if (!log) return log.error();
   worker->log_ = std::move(*log);
@@ -187,12 +207,14 @@ Result<void> LogWorker::sync() {
 }
 
 Result<void> LogWorker::checkpoint() {
-  const auto note = log_->checkpoint();
-  if (!note) return note.error();
+  if (const auto made = log_->checkpoint(); !made) {
+    checkpoint_tried_ns_ = 0;  // the next round tries again
+    return made;
+  }
   unchecked_ = false;
   durable_batch_ = last_batch_;
   note_index(index_->flush());
-  if (options_.on_checkpoint) options_.on_checkpoint(*note);
+  if (options_.on_checkpoint) options_.on_checkpoint(log_->checkpoint_note());
   return {};
 }
 

@@ -4,22 +4,31 @@
 
 #include <fmt/format.h>
 
+#include "base/file.hpp"
 #include "base/log.hpp"
 #include "record/log_worker.hpp"
 
 namespace callgate::record {
+namespace {
+
+Error not_a_record(index::Position position) {
+  return make_error("record_damaged",
+                    fmt::format("entry {} of epoch {} of the log is no record: check it with `callgate audit verify`",
+                                index::entry_of(position), index::epoch_of(position)));
+}
+
+}  // namespace
 
 // The newest records are looked at until one came from the journal: an epoch may begin with one that did not.
 Result<void> LogWorker::find_last_position() {
   const auto epochs = log_->epochs();
   for (auto epoch = epochs.rbegin(); epoch != epochs.rend(); ++epoch) {
-    for (std::uint64_t left = epoch->entries; left > 0; --left) {
+    for (std::uint64_t left = epoch->size; left > 0; --left) {
       const auto position = index::make_position(epoch->number, left - 1);
       const auto entry = log_->entry(position);
       if (!entry) return entry.error();
       v1::Record record;
-      if (!record.ParseFromString(*entry))
-        return make_error("record_damaged", fmt::format("entry {} of epoch {} is no record", left - 1, epoch->number));
+      if (!record.ParseFromString(*entry)) return not_a_record(position);
       newest_ = std::max<std::uint64_t>(newest_, position);
       if (record.journal_batch() == 0) continue;
       last_position_ = {record.journal_batch(), record.journal_index()};
@@ -43,7 +52,7 @@ Result<void> LogWorker::catch_up_index() {
     CALLGATE_TRY(index_->drop(number));
   }
   for (const auto& epoch : epochs) {
-    const auto end = index::make_position(epoch.number, epoch.entries);
+    const auto end = index::make_position(epoch.number, epoch.size);
     if (index_->next_position(epoch.number) > end) CALLGATE_TRY(index_->truncate(end));
     CALLGATE_TRY(index_epoch(epoch.number));
   }
@@ -56,8 +65,7 @@ Result<void> LogWorker::index_epoch(std::uint64_t number) {
     if (index::epoch_of(position) != number) return false;
     v1::Record record;
     if (!record.ParseFromArray(entry.data(), static_cast<int>(entry.size()))) {
-      result = make_error("record_damaged", fmt::format("entry {} of epoch {} is no record",
-                                                        index::entry_of(position), number));
+      result = not_a_record(position);
     } else {
       result = index_->add(position, record);
     }
@@ -100,7 +108,9 @@ Result<std::vector<ClosedEpoch>> LogWorker::closed_epochs() {
       lock.unlock();
       auto found = survey(epochs[at].number);
       if (!found) return found.error();
-      found->checkpoint = epochs[at].checkpoint;
+      const auto note = read_file(epochs[at].directory + "/checkpoint");
+      if (!note) return note.error();
+      found->checkpoint = *note;
       lock.lock();
       known = surveyed_.emplace(epochs[at].number, std::move(*found)).first;
     }
@@ -137,9 +147,10 @@ void LogWorker::remove_epochs() {
 }
 
 std::uint64_t LogWorker::entries() const {
-  std::uint64_t total = 0;
-  for (const auto& epoch : log_->epochs())
-    total += epoch.entries;
+  std::uint64_t total = tlog::index_of(log_->end());
+  const auto epochs = log_->epochs();
+  for (std::size_t at = 0; at + 1 < epochs.size(); ++at)
+    total += epochs[at].size;
   return total;
 }
 

@@ -71,7 +71,7 @@ class RecordBuilder {
   // snapshot_damaged: the batch makes no sense.
   [[nodiscard]] Result<void> load_changes(RingOwner owner, const v1::JournalChanges& changes);
   // Drops what is open in a ring, as end_ring() did when its records were made.
-  void drop_ring(RingOwner owner) { rings_.erase(owner); }
+  void drop_ring(RingOwner owner);
 
   // How far the ring of `owner` has been read, in bytes of its history; kept in snapshots.
   void set_ring_position(RingOwner owner, std::uint64_t position);

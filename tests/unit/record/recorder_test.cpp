@@ -30,6 +30,8 @@ struct Bench {
     RecorderOptions options;
     options.use_state_directory(directory / "state");
     options.pipeline.log.log.name = "test.example/log";
+    options.pipeline.log.log.key_file = directory / "log.key";
+    options.pipeline.payload.keys.file = directory / "payload.keys";
     options.pipeline.log.checkpoint_interval = std::chrono::milliseconds(50);
     options.pipeline.log.retry_interval = std::chrono::milliseconds(20);
     options.ring_directory = rings();
@@ -84,9 +86,12 @@ bool eventually(Condition condition) {
 std::string text_of(const StoreQueries& queries, const v1::Record& record, payload::Direction direction,
                     payload::Kind kind) {
   std::string text;
-  const auto read = queries.payload(record, {direction, kind}, [&](const payload::Piece& piece, Bytes bytes) {
-    CHECK(piece.offset == text.size());
-    text += as_text(bytes);
+  payload::Query query;
+  query.direction = direction;
+  query.kind = kind;
+  const auto read = queries.payload(record, query, [&](const payload::PieceView& piece) {
+    CHECK(piece.piece.offset == text.size());
+    text += as_text(piece.bytes);
     return true;
   });
   REQUIRE(read.has_value());
@@ -434,7 +439,7 @@ TEST_CASE("A full disk stops recording with a reason; with space again nothing i
     while (proxy.whole_call(body, body))
       ++calls;
     CHECK_FALSE(proxy.events.has_room(2 * body.size() + 4096));
-    const std::size_t before = recorder->queries().counts().records;
+    const std::size_t before = recorder->log().entries();
     CHECK(before < calls);
     REQUIRE(::mount("tmpfs", state.c_str(), "tmpfs", MS_REMOUNT, "size=64m") == 0);
     const auto records = wait_records(recorder->queries(), calls);
@@ -464,8 +469,8 @@ TEST_CASE("Readers run beside the recorder") {
           const auto shown = recorder->queries().show(id_from_bytes(record.session_id()));
           if (!shown || shown->empty()) right = false;
           std::size_t bytes = 0;
-          const auto read = recorder->queries().payload(shown->front(), {}, [&](const auto&, Bytes piece) {
-            bytes += piece.size();
+          const auto read = recorder->queries().payload(shown->front(), {}, [&](const payload::PieceView& piece) {
+            bytes += piece.bytes.size();
             return true;
           });
           if (!read || bytes == 0) right = false;

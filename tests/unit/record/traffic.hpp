@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 
+#include "base/clock.hpp"
 #include "record/event_writer.hpp"
 #include "record/ring.hpp"
 #include "record/workload_directory.hpp"
@@ -102,7 +103,7 @@ class Proxy {
   std::unique_ptr<record::RingWriter> writer;
   record::EventWriter events;
   IdSource ids;
-  std::uint64_t clock = 1000;
+  std::uint64_t clock = wall_ns();
 };
 
 }  // namespace callgate::test
