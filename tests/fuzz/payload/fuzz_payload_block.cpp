@@ -55,6 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   static Decompressor decompressor;
   std::vector<std::uint8_t> plain((std::size_t{data[1]} << 8U | data[2]) * 4);
-  if (decompressor.decompress(input.subspan(3), plain)) parse(plain);
+  if (decompressor.decompress(data[0] % 4 == 1 ? Codec::zstd : Codec::zstd_words, input.subspan(3), plain))
+    parse(plain);
   return 0;
 }
