@@ -7,6 +7,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "base/append_file.hpp"
 #include "payload/files.hpp"
 #include "payload/key_ring.hpp"
 #include "payload/writer.hpp"
@@ -77,6 +78,23 @@ void tidy(Files& files, benchmark::State& state) {
   state.ResumeTiming();
 }
 
+// The part of the kernel in what follows.
+void plain_write(benchmark::State& state) {
+  const Directory directory;
+  const std::string content = noise(1U << 20U);
+  auto file = AppendFile::create(directory.path() + "/file").value();
+  std::uint64_t number = 0;
+  for (auto step : state) {
+    (void)step;
+    if (!file.append(as_bytes(content))) state.SkipWithError("cannot write");
+    if (++number % 16 != 0) continue;
+    state.PauseTiming();
+    std::filesystem::remove(file.path());
+    file = AppendFile::create(file.path()).value();
+    state.ResumeTiming();
+  }
+}
+
 // A body that comes in pieces of 64 KiB, a megabyte to the batch.
 void body(benchmark::State& state, const std::string& content) {
   const Directory directory;
@@ -145,6 +163,7 @@ void calls(benchmark::State& state) {
   state.counters["stored"] = static_cast<double>(stored) / count;
 }
 
+BENCHMARK(plain_write)->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(body, noise, noise(1U << 20U))->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(body, json, json(1U << 20U))->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(body, noise_of_32_KiB, noise(32U << 10U))->Unit(benchmark::kMicrosecond);

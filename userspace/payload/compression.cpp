@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <string>
 
 #include <zstd.h>
 
@@ -14,6 +15,11 @@ constexpr int level = 1;
 constexpr std::size_t small_size = 16U << 10U;  // up to there the dictionary pays
 constexpr std::size_t tried_size = 8U << 10U;   // of what is larger
 constexpr std::size_t worth = 20;               // a twentieth less
+
+const std::string& dictionary() {
+  static const std::string bytes = make_dictionary();
+  return bytes;
+}
 
 // Fills `to` from the bytes after the first `skipped`, or as much of it as there is.
 Bytes gather(std::span<const Bytes> parts, std::size_t skipped, std::span<std::uint8_t> to) {
@@ -32,7 +38,8 @@ Bytes gather(std::span<const Bytes> parts, std::size_t skipped, std::span<std::u
 }  // namespace
 
 struct Compressor::Context {
-  Context() : zstd(ZSTD_createCCtx()), words(ZSTD_createCDict(dictionary.data(), dictionary.size(), level)) {
+  Context()
+      : zstd(ZSTD_createCCtx()), words(ZSTD_createCDict(dictionary().data(), dictionary().size(), level)) {
     if (zstd == nullptr || words == nullptr) throw std::bad_alloc();
     // The block's header says how large it is, and its tag that it is whole.
     ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level);
@@ -77,7 +84,7 @@ Compressor::Content Compressor::compress(std::span<const Bytes> parts, std::size
 }
 
 struct Decompressor::Context {
-  Context() : zstd(ZSTD_createDCtx()), words(ZSTD_createDDict(dictionary.data(), dictionary.size())) {
+  Context() : zstd(ZSTD_createDCtx()), words(ZSTD_createDDict(dictionary().data(), dictionary().size())) {
     if (zstd == nullptr || words == nullptr) throw std::bad_alloc();
   }
   Context(const Context&) = delete;

@@ -176,7 +176,7 @@ Result<void> Writer::write_out(Output& output) {
   for (const auto& chunk : output.chunks)
     iovecs_.push_back({chunk->bytes.data(), chunk->used});
   CALLGATE_TRY(output.file->out.append(iovecs_));
-  files_.end_batch(output.file, wall_ns());
+  files_.end_batch(output.file);
   for (auto& chunk : output.chunks) {
     pending_bytes_ -= chunk->used;
     if (free_chunks_.size() < kept_chunks) free_chunks_.push_back(std::move(chunk));
