@@ -13,8 +13,9 @@ namespace {
 
 constexpr int level = 1;
 constexpr std::size_t small_size = 16U << 10U;  // up to there the dictionary pays
-constexpr std::size_t tried_size = 8U << 10U;   // of what is larger
-constexpr std::size_t worth = 20;               // a twentieth less
+constexpr std::size_t tried = 8;                // an eighth of what is larger, but not more than
+constexpr std::size_t most_tried = 16U << 10U;
+constexpr std::size_t worth = 20;  // a twentieth less
 
 const std::string& dictionary() {
   static const std::string bytes = make_dictionary();
@@ -74,6 +75,7 @@ Compressor::Content Compressor::compress(std::span<const Bytes> parts, std::size
   if (plain_.size() < size) plain_.resize(size);
   const bool is_small = size <= small_size;
   if (!is_small) {
+    const std::size_t tried_size = std::min(size / tried, most_tried);
     const Bytes middle = gather(parts, (size - tried_size) / 2, std::span(plain_).first(tried_size));
     if (run(Codec::zstd, middle, tried_size - tried_size / worth).empty()) return {};
   }

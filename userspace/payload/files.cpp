@@ -128,10 +128,17 @@ Result<void> Files::remove_file(std::uint64_t number) {
   } else if (::unlink(state->path.c_str()) != 0 && errno != ENOENT) {
     removed = system_error(fmt::format("remove {}", state->path), errno);
   }
-  if (removed) return sync_directory(directory_);
-  const std::lock_guard lock(mutex_);
-  table_.emplace(number, state);
-  return removed;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!removed) {
+      table_.emplace(number, state);
+      return removed;
+    }
+    // What is gone needs not be on disk.
+    const auto is_gone = [&](const auto& file) { return file->state == state; };
+    unsynced_.erase(std::remove_if(unsynced_.begin(), unsynced_.end(), is_gone), unsynced_.end());
+  }
+  return sync_directory(directory_);
 }
 
 void Files::close_file(std::uint64_t number) {
