@@ -104,7 +104,7 @@ Result<Bytes> BlockReader::load(std::uint64_t pointer, std::uint64_t previous) {
   const Bytes content = Bytes(stored_).first(header->stored);
   if (header->codec == Codec::raw) return content;
   plain_.resize(header->plain);
-  if (!decompressor_.decompress(content, plain_)) return damaged(offset);
+  if (!decompressor_.decompress(header->codec, content, plain_)) return damaged(offset);
   return Bytes(plain_);
 }
 

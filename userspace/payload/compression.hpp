@@ -8,6 +8,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "payload/format.hpp"
 
 namespace callgate::payload {
 
@@ -18,13 +19,17 @@ class Compressor {
   Compressor(const Compressor&) = delete;
   Compressor& operator=(const Compressor&) = delete;
 
-  // The compressed content of `parts`, one after the other, valid until the next call; empty where they are
-  // better kept as they are: what is large is tried at its beginning first.
-  [[nodiscard]] Bytes compress(std::span<const Bytes> parts, std::size_t size);
+  struct Content {
+    Codec codec = Codec::raw;
+    Bytes bytes;  // empty for raw
+  };
+  // Compresses `parts`, which have `size` bytes in all, one after the other; raw where they are better kept
+  // as they are: of what is large a part is tried first. Valid until the next call.
+  [[nodiscard]] Content compress(std::span<const Bytes> parts, std::size_t size);
 
  private:
   struct Context;
-  [[nodiscard]] Bytes run(Bytes plain, std::size_t room);
+  [[nodiscard]] Bytes run(Codec codec, Bytes plain, std::size_t room);
 
   std::unique_ptr<Context> context_;
   std::vector<std::uint8_t> plain_;
@@ -38,8 +43,8 @@ class Decompressor {
   Decompressor(const Decompressor&) = delete;
   Decompressor& operator=(const Decompressor&) = delete;
 
-  // Fills `to` exactly; error payload_damaged where `compressed` is no compressed content of that size.
-  [[nodiscard]] Result<void> decompress(Bytes compressed, std::span<std::uint8_t> to);
+  // Fills `to` exactly; error payload_damaged where `compressed` is no content of that size and codec.
+  [[nodiscard]] Result<void> decompress(Codec codec, Bytes compressed, std::span<std::uint8_t> to);
 
  private:
   struct Context;

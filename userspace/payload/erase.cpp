@@ -80,18 +80,18 @@ Result<void> ErasedFile::write_zeros(std::uint64_t offset, std::uint64_t size) c
   return {};
 }
 
-// The content goes before the mark that says it is gone. It goes again where that mark is there already,
-// which may have reached the disk alone.
+// The mark comes first, so that readers see it who find the content gone. Where it is there already the
+// content is overwritten again: a crash may have kept the mark alone.
 Result<void> ErasedFile::erase(std::uint64_t offset, BlockHeader header, Erased& erased) {
   changed_ = true;
-  CALLGATE_TRY(write_zeros(offset + sizeof(header), header.stored + tag_size));
   if (header.type == FrameType::block) {
     ++erased.blocks;
     erased.bytes += frame_size(header);
   }
   header.type = FrameType::erased_block;
   set_checksum(header);
-  return write(&header, sizeof(header), offset);
+  CALLGATE_TRY(write(&header, sizeof(header), offset));
+  return write_zeros(offset + sizeof(header), header.stored + tag_size);
 }
 
 Result<void> ErasedFile::erase(std::uint64_t offset, KeyHeader header, Erased& erased) {

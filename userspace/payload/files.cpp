@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "base/clock.hpp"
 #include "base/file.hpp"
 
 namespace callgate::payload {
@@ -108,24 +109,35 @@ Result<std::vector<FileInfo>> Files::list() const {
 }
 
 Result<void> Files::remove_file(std::uint64_t number) {
-  std::string path;
+  std::shared_ptr<FileState> state;
   bool is_highest = false;
   {
     const std::lock_guard lock(mutex_);
     const auto found = table_.find(number);
     if (found == table_.end()) return expired(number);
-    FileState& state = *found->second;
-    if (state.in_batch) {
-      return make_error("file_in_use", fmt::format("{} is being written: try again", state.path));
-    }
-    state.closed = true;
-    path = state.path;
+    state = found->second;
+    if (state->in_batch)
+      return make_error("file_in_use", fmt::format("{} is being written: try again", state->path));
+    state->closed = true;
     is_highest = number == highest_;
     table_.erase(found);
   }
-  if (is_highest) return replace_file(path, {}, 0600);
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-    return system_error(fmt::format("remove {}", path), errno);
+  Result<void> removed;
+  if (is_highest) {
+    removed = replace_file(state->path, {}, 0600);
+  } else if (::unlink(state->path.c_str()) != 0 && errno != ENOENT) {
+    removed = system_error(fmt::format("remove {}", state->path), errno);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (!removed) {
+      table_.emplace(number, state);
+      return removed;
+    }
+    // What is gone needs not be on disk.
+    const auto is_gone = [&](const auto& file) { return file->state == state; };
+    unsynced_.erase(std::remove_if(unsynced_.begin(), unsynced_.end(), is_gone), unsynced_.end());
+  }
   return sync_directory(directory_);
 }
 
@@ -176,6 +188,7 @@ Result<void> Files::enter(OpenFile& file) {
   }
   CALLGATE_TRY(sync_directory(directory_));
   file.entered = true;
+  file.state->last_block_ns = wall_ns();
   const std::lock_guard lock(mutex_);
   highest_ = std::max(highest_, file.state->name.number);
   table_.emplace(file.state->name.number, file.state);
@@ -189,9 +202,9 @@ bool Files::begin_batch(const OpenFile& file) {
   return true;
 }
 
-void Files::end_batch(const std::shared_ptr<OpenFile>& file, std::uint64_t now_ns) {
+void Files::end_batch(const std::shared_ptr<OpenFile>& file) {
   FileState& state = *file->state;
-  state.last_block_ns.store(now_ns, std::memory_order_relaxed);
+  state.last_block_ns.store(wall_ns(), std::memory_order_relaxed);
   state.size.store(file->out.size(), std::memory_order_release);
   const std::lock_guard lock(mutex_);
   state.in_batch = false;

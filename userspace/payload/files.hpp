@@ -73,7 +73,7 @@ class Files {
   // Announces that blocks are added to the file; false if it is closed.
   [[nodiscard]] bool begin_batch(const OpenFile& file);
   // They are in the file, which now has the size of `out`.
-  void end_batch(const std::shared_ptr<OpenFile>& file, std::uint64_t now_ns);
+  void end_batch(const std::shared_ptr<OpenFile>& file);
 
  private:
   explicit Files(std::string directory) : directory_(std::move(directory)) {}

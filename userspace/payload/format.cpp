@@ -48,7 +48,7 @@ std::optional<BlockHeader> parse_block_header(Bytes bytes) {
   const bool fits =
       header->codec == Codec::raw ? header->stored == header->plain : header->stored < header->plain;
   if (header->plain > largest_plain || !fits) return std::nullopt;
-  if (header->codec != Codec::raw && header->codec != Codec::zstd) return std::nullopt;
+  if (header->codec > Codec::zstd_words) return std::nullopt;
   return header;
 }
 

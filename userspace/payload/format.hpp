@@ -36,7 +36,7 @@ inline constexpr std::uint64_t numbers = std::uint64_t{1} << 24U;  // N is below
 
 using KeyId = std::array<std::uint8_t, 8>;  // the first bytes of the key's SHA-256
 
-enum class Codec : std::uint8_t { raw = 0, zstd = 1 };
+enum class Codec : std::uint8_t { raw = 0, zstd = 1, zstd_words = 2 };  // the last with dictionary.hpp
 
 enum class FrameType : std::uint32_t {
   block = 0x31627063,

@@ -76,7 +76,9 @@ std::uint64_t Writer::seal(Stream& stream) {
 
 Result<void> Writer::write_block(Stream& stream, PieceListBuilder& pieces) {
   const auto& parts = pieces.parts();
-  const Bytes compressed = compressor_.compress(parts, pieces.size());
+  const auto compressed = compressor_.compress(parts, pieces.size());
+  const std::span<const Bytes> content =
+      compressed.codec == Codec::raw ? std::span(parts) : std::span(&compressed.bytes, 1);
   auto output = output_for(stream.retention);
   if (!output) return output.error();
   const auto key = key_for(**output, stream.session);
@@ -85,17 +87,17 @@ Result<void> Writer::write_block(Stream& stream, PieceListBuilder& pieces) {
   BlockHeader header{};
   header.type = FrameType::block;
   header.plain = static_cast<std::uint32_t>(pieces.size());
-  header.stored = compressed.empty() ? header.plain : static_cast<std::uint32_t>(compressed.size());
+  header.stored =
+      compressed.codec == Codec::raw ? header.plain : static_cast<std::uint32_t>(compressed.bytes.size());
   header.call = stream.call;
   header.previous = stream.last;
   header.key_frame = key->frame;
-  header.codec = compressed.empty() ? Codec::raw : Codec::zstd;
+  header.codec = compressed.codec;
   set_checksum(header);
 
   const BlockPlace place{make_pointer((*output)->file->state->name.number, (*output)->end), stream.session};
   std::uint8_t* const to = reserve(**output, static_cast<std::size_t>(frame_size(header)));
   std::memcpy(to, &header, sizeof(header));
-  const std::span<const Bytes> content = compressed.empty() ? std::span(parts) : std::span(&compressed, 1);
   CALLGATE_TRY(cipher_.encrypt(key->key, header, place, content, to + sizeof(header)));
   stream.last = place.pointer;
   return {};
@@ -174,7 +176,7 @@ Result<void> Writer::write_out(Output& output) {
   for (const auto& chunk : output.chunks)
     iovecs_.push_back({chunk->bytes.data(), chunk->used});
   CALLGATE_TRY(output.file->out.append(iovecs_));
-  files_.end_batch(output.file, wall_ns());
+  files_.end_batch(output.file);
   for (auto& chunk : output.chunks) {
     pending_bytes_ -= chunk->used;
     if (free_chunks_.size() < kept_chunks) free_chunks_.push_back(std::move(chunk));
