@@ -108,6 +108,16 @@ struct Record {
   std::uint64_t payload_limit = 1U << 20U;  // bytes captured a call and direction; 0: digests and sizes only
   std::uint64_t segment_size = 64ULL << 20U;                                 // bytes of one journal file
   std::chrono::milliseconds sync_interval = std::chrono::milliseconds(100);  // of the journal to disk
+  // Where the keys of stored payload come from: a file, or a command (a program's absolute path and its
+  // arguments). At most one is given; neither: payload.keys in state_dir.
+  std::string key_file;
+  std::vector<std::string> key_command;
+  std::chrono::milliseconds retain = std::chrono::hours(24 * 90);  // of records and payload
+  std::uint64_t payload_size = 8ULL << 30U;                        // bytes on disk of all payload
+  std::chrono::milliseconds epoch = std::chrono::hours(24);        // how long one audit log is written
+  std::string checkpoint_file;                                     // absolute path; empty: none
+  bool checkpoint_syslog = false;
+  std::string log_name;  // in checkpoints; empty: made of trust domain and host name
 };
 
 struct Tls {

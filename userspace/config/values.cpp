@@ -17,8 +17,12 @@ struct Unit {
 };
 constexpr std::array duration_units{Unit{"ms", 1}, Unit{"s", 1000}, Unit{"m", 60'000}, Unit{"h", 3'600'000},
                                     Unit{"d", 86'400'000}};
-constexpr std::array size_units{Unit{"B", 1}, Unit{"KiB", 1ULL << 10U}, Unit{"MiB", 1ULL << 20U},
-                                Unit{"GiB", 1ULL << 30U}, Unit{"TiB", 1ULL << 40U}};
+constexpr std::array size_units{Unit{"B", 1},
+                                Unit{"KiB", 1ULL << 10U},
+                                Unit{"MiB", 1ULL << 20U},
+                                Unit{"GiB", 1ULL << 30U},
+                                Unit{"TiB", 1ULL << 40U},
+                                Unit{"PiB", 1ULL << 50U}};
 constexpr std::uint64_t longest_duration = 100ULL * 365 * 86'400'000;
 constexpr std::uint64_t largest_size = 1ULL << 50U;
 
@@ -143,6 +147,15 @@ Result<void> check_path(std::string_view text) {
   if (std::any_of(text.begin(), text.end(),
                   [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
     return wrong("must not hold control characters");
+  }
+  return {};
+}
+
+Result<void> check_log_name(std::string_view text) {
+  constexpr std::size_t longest = 200;
+  const auto allowed = [](char c) { return c > ' ' && c < 0x7f && c != '+'; };
+  if (text.empty() || text.size() > longest || !std::all_of(text.begin(), text.end(), allowed)) {
+    return wrong("must be 1 to 200 visible ASCII characters, without spaces and `+`");
   }
   return {};
 }

@@ -47,7 +47,9 @@ auto fields(const config::Config& c) {
                c.timeouts.response, c.timeouts.stream, c.timeouts.record, c.timeouts.drain,
                c.timeouts.pool_idle, c.timeouts.tunnel_idle),
       std::tie(c.rings.size, c.record.payload_limit, c.record.segment_size, c.record.sync_interval,
-               c.tls.system_roots, c.tls.proof, c.log_calls));
+               c.tls.system_roots, c.tls.proof, c.log_calls),
+      std::tie(c.record.key_file, c.record.key_command, c.record.retain, c.record.payload_size,
+               c.record.epoch, c.record.checkpoint_file, c.record.checkpoint_syslog, c.record.log_name));
 }
 
 std::string all_findings(const config::Loaded& loaded) {
