@@ -145,10 +145,10 @@ ReadValue users(std::vector<std::string>& target, Wildcard wildcard) {
                        if (value == nullptr) return;
                        if (*value == "*" && wildcard == Wildcard::refused) {
                          return inner.fail(item.place, fmt::format("`{}` cannot be everybody", list),
-                                           "name the users");
+                                           "name the users, or a group: `group:NAME`");
                        }
                        if (*value != "*") {
-                         const auto checked = check_account(*value);
+                         const auto checked = check_user_or_group(*value);
                          if (!checked) return fail_value(inner, item, list, checked);
                        }
                        target.push_back(*value);
@@ -321,7 +321,9 @@ Section control_section(Config& config, Places& places) {
   return {"control",
           {{"socket", socket},
            {"group", text(config.control.group, Empty::allowed, check_account)},
-           {"admins", users(config.control.admins, Wildcard::refused)}}}};
+           {"admins", users(config.control.admins, Wildcard::refused)},
+           {"auditors", users(config.control.auditors, Wildcard::refused)},
+           {"viewers", users(config.control.viewers, Wildcard::refused)}}};
 }
 
 Section workload_section(Workload& workload) {

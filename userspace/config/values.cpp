@@ -174,6 +174,11 @@ Result<void> check_account(std::string_view text) {
   return {};
 }
 
+Result<void> check_user_or_group(std::string_view text) {
+  constexpr std::string_view prefix = "group:";
+  return check_account(text.substr(0, prefix.size()) == prefix ? text.substr(prefix.size()) : text);
+}
+
 std::string nearest(std::string_view name, const std::vector<std::string>& known) {
   if (name.size() > 64) return {};
   std::string best;

@@ -33,6 +33,8 @@ namespace callgate::config {
 [[nodiscard]] Result<void> check_log_name(std::string_view text);
 // The name of a user or group as useradd(8) allows it, or a number.
 [[nodiscard]] Result<void> check_account(std::string_view text);
+// A user, or "group:" and a group, in the forms of check_account.
+[[nodiscard]] Result<void> check_user_or_group(std::string_view text);
 
 // The name of `known` that is most like `name`, or empty if none is alike.
 [[nodiscard]] std::string nearest(std::string_view name, const std::vector<std::string>& known);

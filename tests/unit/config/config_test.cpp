@@ -58,11 +58,11 @@ pin_dir: /sys/fs/bpf/a
 cgroup_root: /sys/fs/cgroup/a
 policies_dir: /a/policies
 default_mode: enforce
-control: {group: callgate, admins: [alice, 1000]}
+control: {group: callgate, admins: [alice, 1000, "group:ops"], auditors: ["group:4711"], viewers: [carol]}
 run: {users: ["*"]}
 identities:
   - id: spiffe://prod.example/pay/api
-    users: [bob, "*"]
+    users: [bob, "*", "group:pay"]
 identity: {trust_domain: prod.example, svid_ttl: 90m}
 workload: {on_agent_loss: open, refuse: [sctp], udp443: pass, device_guard: never, pending_flows: 100}
 gates: {ports: 20000-20009}
@@ -87,9 +87,12 @@ log: {level: debug, calls: 7}
   CHECK(c.default_mode == config::Mode::enforce);
   CHECK(c.control.socket == "/a/run/control.sock");
   CHECK(c.control.group == "callgate");
-  CHECK(c.control.admins == std::vector<std::string>{"alice", "1000"});
+  CHECK(c.control.admins == std::vector<std::string>{"alice", "1000", "group:ops"});
+  CHECK(c.control.auditors == std::vector<std::string>{"group:4711"});
+  CHECK(c.control.viewers == std::vector<std::string>{"carol"});
   CHECK(c.run.users == std::vector<std::string>{"*"});
-  CHECK(c.identities == std::vector<config::IdentityGrant>{{"spiffe://prod.example/pay/api", {"bob", "*"}}});
+  CHECK(c.identities ==
+        std::vector<config::IdentityGrant>{{"spiffe://prod.example/pay/api", {"bob", "*", "group:pay"}}});
   CHECK(c.identity.trust_domain == "prod.example");
   CHECK(c.identity.svid_ttl == 90min);
   CHECK(c.workload.on_agent_loss == config::OnAgentLoss::open);
@@ -233,7 +236,14 @@ TEST_CASE("the proxy cannot run as root") {
 }
 
 TEST_CASE("users are accounts, and administrators are named") {
-  CHECK(only("control: {admins: [\"*\"]}\n") == "1:20 `control.admins` cannot be everybody");
+  for (const auto* key : {"admins", "viewers", "auditors"}) {
+    const auto text = fmt::format("control: {{{}: [\"*\"]}}\n", key);
+    CHECK(only(text).find(fmt::format("`control.{}` cannot be everybody", key)) != std::string::npos);
+    CHECK(hint_of(text).find("`group:NAME`") != std::string::npos);
+  }
+  for (const auto* group : {"group:", "group:*", "group:a b", "group:4294967295", "group:group:a", "Group:a"})
+    CHECK(only(fmt::format("run: {{users: [\"{}\"]}}\n", group)).find("1:15 `run.users` holds") == 0);
+  CHECK(parse("run: {users: [\"group:staff\", \"group:0\"]}\n").findings.empty());
   CHECK(only("run: {users: [\"a:b\"]}\n").find("holds `a:b`, which cannot be the name") != std::string::npos);
   CHECK(only("run: {users: [\"4294967295\"]}\n").find("no uid or gid") != std::string::npos);
   CHECK(only("run: {users: [\"\"]}\n").find("cannot be the name") != std::string::npos);

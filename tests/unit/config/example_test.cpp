@@ -35,7 +35,8 @@ std::string uncommented() {
 auto fields(const config::Config& c) {
   return std::tuple_cat(
       std::tie(c.state_dir, c.run_dir, c.pin_dir, c.cgroup_root, c.policies_dir, c.default_mode, c.log_level),
-      std::tie(c.control.socket, c.control.group, c.control.admins, c.run.users, c.identities),
+      std::tie(c.control.socket, c.control.group, c.control.admins, c.control.auditors, c.control.viewers,
+               c.run.users, c.identities),
       std::tie(c.identity.trust_domain, c.identity.svid_ttl),
       std::tie(c.workload.on_agent_loss, c.workload.refuse_mptcp, c.workload.refuse_sctp,
                c.workload.refuse_raw, c.workload.refuse_udp443, c.workload.device_guard,
