@@ -18,6 +18,8 @@ Result<void> ControlApi::start(const AgentParts& parts) {
   }
   std::vector<std::string> unknown;
   options.access.admins = control::Users::resolve(config.control.admins, unknown);
+  options.access.auditors = control::Users::resolve(config.control.auditors, unknown);
+  options.access.viewers = control::Users::resolve(config.control.viewers, unknown);
   options.access.runners = control::Users::resolve(config.run.users, unknown);
   for (const auto& grant : config.identities) {
     options.access.identities.push_back({grant.id, control::Users::resolve(grant.users, unknown)});

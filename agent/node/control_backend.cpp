@@ -121,7 +121,7 @@ Result<v1::ListWorkloadsReply> ControlBackend::list_workloads(const control::Pee
   auto reply = main_.run<v1::ListWorkloadsReply>([&]() -> Result<v1::ListWorkloadsReply> {
     v1::ListWorkloadsReply list;
     for (const auto& [id, enrolment] : parts_.enrolments.all()) {
-      if (peer.owns(enrolment.workload.owner)) *list.add_workloads() = info_of(enrolment);
+      if (peer.sees(enrolment.workload.owner)) *list.add_workloads() = info_of(enrolment);
     }
     return list;
   });

@@ -87,6 +87,7 @@ class ControlBackend final : public control::Backend {
   void add_certificates(v1::StatusReply& reply) const;
   // Any thread.
   [[nodiscard]] bool may_see(const control::Peer& peer, const v1::Record& record) const;
+  [[nodiscard]] bool may_read_payload(const control::Peer& peer, const v1::Record& record) const;
 
   MainCalls& main_;
   AgentParts parts_;

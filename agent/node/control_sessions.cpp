@@ -125,9 +125,15 @@ Result<bool> send_payload(const record::StoreQueries& store, const v1::Record& r
 }  // namespace
 
 bool ControlBackend::may_see(const control::Peer& peer, const v1::Record& record) const {
-  if (peer.admin) return true;
+  if (peer.role >= control::Role::viewer) return true;
   const auto owner = parts_.known.owner(record.workload().registry_id());
-  return owner && peer.owns(*owner);
+  return owner && peer.sees(*owner);
+}
+
+bool ControlBackend::may_read_payload(const control::Peer& peer, const v1::Record& record) const {
+  if (peer.role >= control::Role::auditor) return true;
+  const auto owner = parts_.known.owner(record.workload().registry_id());
+  return owner && peer.may_read_payload(*owner);
 }
 
 Result<v1::ListSessionsReply> ControlBackend::list_sessions(const control::Peer& peer,
@@ -163,6 +169,11 @@ Result<void> ControlBackend::show_session(const control::Peer& peer, const v1::S
     *part.mutable_record() = record;
     if (!stream.write(part)) return {};
     if (request.without_payloads()) continue;
+    if (!may_read_payload(peer, record)) {
+      part.set_payload_withheld(std::string(control::payload_withheld));
+      if (!stream.write(part)) return {};
+      continue;
+    }
     for (const Direction direction : {Direction::request, Direction::response}) {
       for (const FrameKind kind :
            {FrameKind::head, FrameKind::body, FrameKind::trailers, FrameKind::stream}) {

@@ -165,7 +165,7 @@ Result<v1::IdentityShowReply> ControlBackend::identity_show(const control::Peer&
     root.set_not_after(authority->not_after_ns);
     for (const auto& [id, enrolment] : parts_.enrolments.all()) {
       const workload::Workload& workload = enrolment.workload;
-      if (!peer.owns(workload.owner)) continue;
+      if (!peer.sees(workload.owner)) continue;
       if (!request.workload().empty() && request.workload() != workload.name) continue;
       const identity::Svid* const svid = parts_.identities.find(id);
       if (svid == nullptr) continue;

@@ -142,8 +142,8 @@ void add_metrics(CLI::App& app, Context& context) {
                    "Serve them over HTTP, on a loopback address or on unix:PATH, until Ctrl-C")
       ->type_name("ADDRESS");
   command->footer(
-      "The agent itself serves no HTTP: let this run as a user without privileges that `run.users` or "
-      "`control.admins`\n"
+      "The agent itself serves no HTTP: let this run as a user without privileges that `control.viewers` "
+      "or `run.users`\n"
       "name. docs/metrics.md explains each metric.\n"
       "\n"
       "Examples:\n"

@@ -22,10 +22,12 @@ struct Options {
   bool without_payloads = false;
 };
 
-// One object a line: a record, or bytes of its payload (hexadecimal).
+// One object a line: a record, bytes of its payload (hexadecimal), or who may read that.
 std::string part_to_json(const v1::ShowSessionPart& part) {
   if (part.has_record())
     return boost::json::serialize(boost::json::object{{"record", record_to_json(part.record())}});
+  if (part.has_payload_withheld())
+    return boost::json::serialize(boost::json::object{{"payload_withheld", part.payload_withheld()}});
   auto payload = boost::json::parse(to_json(part.payload())).as_object();
   payload["data"] = to_hex(as_bytes(part.payload().data()));
   return boost::json::serialize(boost::json::object{{"payload", std::move(payload)}});
@@ -48,6 +50,9 @@ int show_session(const Context& context, const Options& options) {
       if (!first) output.out << '\n';
       first = false;
       print_record(part.record(), output);
+    } else if (part.has_payload_withheld()) {
+      output.out << output.paint("  payload withheld: " + safe(part.payload_withheld()), Colour::warning)
+                 << '\n';
     } else {
       payloads.add(part.payload());
     }
@@ -77,7 +82,7 @@ void add_sessions_show(CLI::App& sessions, Context& context) {
       "Shows who called what, over which connection to which certificate, what was decided by which rule, "
       "how long it\n"
       "took, and the captured bytes: text as text, everything else as a hex dump, each with a mark where it "
-      "was cut.\n"
+      "was cut. Those who may not read the bytes see everything else, and who may.\n"
       "\n"
       "Examples:\n"
       "  callgate sessions show 0000000300000001000000000000002a\n"

@@ -21,24 +21,26 @@ enum class Mode : std::uint8_t { observe, enforce };
 enum class OnAgentLoss : std::uint8_t { closed, open };
 enum class DeviceGuard : std::uint8_t { automatic, never };
 
-// Who reaches the control API, and through which socket.
+// Who reaches the control API, and through which socket. Here and below, lists of users hold names and
+// numbers of users, and of groups behind "group:".
 struct Control {
   std::string socket;  // absolute path; default: control.sock in run_dir
   // Group (name or number) that may connect. Empty: everybody may connect; what a user may do is decided by
-  // uid anyway.
+  // uid and groups anyway.
   std::string group;
-  std::vector<std::string> admins;  // users (names or numbers) who may do everything, beside root
+  std::vector<std::string> admins;    // who may do everything, beside root
+  std::vector<std::string> auditors;  // who may see everything, payload and proofs too
+  std::vector<std::string> viewers;   // who may see workloads, policies and sessions of all, but no payload
 };
 
 struct Run {
-  std::vector<std::string>
-      users;  // users (names or numbers, "*" for all) who may start workloads of their own
+  std::vector<std::string> users;  // who may start workloads of their own; "*" is everybody
 };
 
 // A SPIFFE ID that some users may ask for with `callgate run --identity`.
 struct IdentityGrant {
   std::string id;
-  std::vector<std::string> users;  // names or numbers, "*" for all
+  std::vector<std::string> users;  // "*" is everybody
 
   bool operator==(const IdentityGrant&) const = default;
 };
@@ -108,6 +110,16 @@ struct Record {
   std::uint64_t payload_limit = 1U << 20U;  // bytes captured a call and direction; 0: digests and sizes only
   std::uint64_t segment_size = 64ULL << 20U;                                 // bytes of one journal file
   std::chrono::milliseconds sync_interval = std::chrono::milliseconds(100);  // of the journal to disk
+  // Where the keys of stored payload come from: a file, or a command (a program's absolute path and its
+  // arguments). At most one is given; neither: payload.keys in state_dir.
+  std::string key_file;
+  std::vector<std::string> key_command;
+  std::chrono::milliseconds retain = std::chrono::hours(24 * 90);  // of records and payload
+  std::uint64_t payload_size = 8ULL << 30U;                        // bytes on disk of all payload
+  std::chrono::milliseconds epoch = std::chrono::hours(24);        // how long one audit log is written
+  std::string checkpoint_file;                                     // absolute path; empty: none
+  bool checkpoint_syslog = false;
+  std::string log_name;  // in checkpoints; empty: made of trust domain and host name
 };
 
 struct Tls {
@@ -124,7 +136,8 @@ struct Config {
   Mode default_mode = Mode::observe;  // of workloads that no policy selects
   LogLevel log_level = LogLevel::info;
   std::uint32_t log_calls = 20;  // lines a second about calls of one workload
-  Control control{.socket = "/run/callgate/control.sock", .group = {}, .admins = {}};
+  Control control{
+      .socket = "/run/callgate/control.sock", .group = {}, .admins = {}, .auditors = {}, .viewers = {}};
   Run run;
   std::vector<IdentityGrant> identities;
   Identity identity;

@@ -59,6 +59,10 @@ void check_together(Reader& reader, const Config& config, const Places& places) 
                     heads_in_a_ring, format_size(heads_in_a_ring * config.limits.head),
                     format_size(config.limits.head)));
   }
+  if (!config.record.key_file.empty() && !config.record.key_command.empty()) {
+    reader.fail(places.key_command, "`record.key_file` and `record.key_command` are both given",
+                "keys come from one place: remove the other");
+  }
   for (std::size_t index = 0; index < config.identities.size(); ++index) {
     const auto& id = config.identities[index].id;
     const auto checked = check_spiffe_id(id, config.identity.trust_domain);

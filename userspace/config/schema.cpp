@@ -109,6 +109,10 @@ ReadValue choice(T& target, Choices<T> choices) {
   };
 }
 
+ReadValue boolean(bool& target) {
+  return choice<bool>(target, {{"true", true}, {"false", false}});
+}
+
 // Which of `choices` are in a list.
 ReadValue flags(Choices<bool*> choices) {
   return [choices](Reader& reader, const Node& node, const std::string& name) {
@@ -135,19 +139,56 @@ enum class Wildcard : std::uint8_t { allowed, refused };
 ReadValue users(std::vector<std::string>& target, Wildcard wildcard) {
   return [&target, wildcard](Reader& reader, const Node& node, const std::string& name) {
     target.clear();
-    reader.read_list(
-        node, name, [&target, wildcard](Reader& inner, const Node& item, const std::string& list) {
-          const auto* value = inner.text_of(item, list);
-          if (value == nullptr) return;
-          if (*value == "*" && wildcard == Wildcard::refused) {
-            return inner.fail(item.place, fmt::format("`{}` cannot be everybody", list), "name the users");
-          }
-          if (*value != "*") {
-            const auto checked = check_account(*value);
-            if (!checked) return fail_value(inner, item, list, checked);
-          }
-          target.push_back(*value);
-        });
+    reader.read_list(node, name,
+                     [&target, wildcard](Reader& inner, const Node& item, const std::string& list) {
+                       const auto* value = inner.text_of(item, list);
+                       if (value == nullptr) return;
+                       if (*value == "*" && wildcard == Wildcard::refused) {
+                         return inner.fail(item.place, fmt::format("`{}` cannot be everybody", list),
+                                           "name the users, or a group: `group:NAME`");
+                       }
+                       if (*value != "*") {
+                         const auto checked = check_user_or_group(*value);
+                         if (!checked) return fail_value(inner, item, list, checked);
+                       }
+                       target.push_back(*value);
+                     });
+  };
+}
+
+// A word of a command. The first one is the program: without a path, it would be whatever PATH leads to.
+Result<void> check_word(std::string_view value, bool program) {
+  constexpr std::size_t longest_word = 4096;
+  if (program) {
+    const auto checked = check_path(value);
+    if (!checked)
+      return make_error("invalid", "must begin with a program, whose name " + checked.error().message);
+  }
+  if (value.size() > longest_word) return make_error("invalid", "holds a word of more than 4096 bytes");
+  if (value.find('\0') != std::string_view::npos)
+    return make_error("invalid", "holds a word with a zero byte");
+  return {};
+}
+
+// A program and its arguments, as execve(2) takes them.
+ReadValue command(std::vector<std::string>& target) {
+  return [&target](Reader& reader, const Node& node, const std::string& name) {
+    std::vector<std::string> words;
+    bool good = true;
+    reader.read_list(node, name, [&](Reader& inner, const Node& item, const std::string& list) {
+      const auto* value = inner.text_of(item, list);
+      const auto checked = value == nullptr ? Result<void>() : check_word(*value, words.empty());
+      if (!checked) fail_value(inner, item, list, checked);
+      good = good && value != nullptr && checked;
+      words.push_back(value == nullptr ? std::string() : *value);
+    });
+    constexpr std::size_t most_words = 64;
+    if (words.size() > most_words) {
+      reader.fail(node.place, fmt::format("`{}` has more than {} words", name, most_words),
+                  "put them into a script, and give its path");
+      good = false;
+    }
+    if (good) target = std::move(words);
   };
 }
 
@@ -239,6 +280,24 @@ constexpr std::uint64_t operator""_MiB(unsigned long long value) {
 constexpr std::uint64_t operator""_GiB(unsigned long long value) {
   return value << 30U;
 }
+constexpr std::uint64_t operator""_PiB(unsigned long long value) {
+  return value << 50U;
+}
+
+// How long evidence is kept. Zero reads like "for ever" to some and like "not at all" to others.
+ReadValue retention(milliseconds& target) {
+  const auto read = duration(target, 1_h, 876'000_h);
+  return [read](Reader& reader, const Node& node, const std::string& name) {
+    const auto value =
+        node.kind == Node::Kind::scalar ? parse_duration(node.text) : Result<milliseconds>(1_h);
+    if (value && *value == milliseconds::zero()) {
+      return reader.fail(
+          node.place, fmt::format("`{}` cannot be 0: records would be removed as they are written", name),
+          "to keep them for ever write 36500d; to keep no payload set `record.payload_limit: 0`");
+    }
+    read(reader, node, name);
+  };
+}
 
 Section top_level(Config& config, Places& places) {
   return {"",
@@ -262,7 +321,9 @@ Section control_section(Config& config, Places& places) {
   return {"control",
           {{"socket", socket},
            {"group", text(config.control.group, Empty::allowed, check_account)},
-           {"admins", users(config.control.admins, Wildcard::refused)}}};
+           {"admins", users(config.control.admins, Wildcard::refused)},
+           {"auditors", users(config.control.auditors, Wildcard::refused)},
+           {"viewers", users(config.control.viewers, Wildcard::refused)}}};
 }
 
 Section workload_section(Workload& workload) {
@@ -308,6 +369,22 @@ Section timeouts_section(Timeouts& timeouts) {
            {"tunnel_idle", duration(timeouts.tunnel_idle, 0_ms, 720_h)}}};
 }
 
+Section record_section(Config& config, Places& places) {
+  auto& record = config.record;
+  return {"record",
+          {{"payload_limit", size(record.payload_limit, 0, 1_GiB)},
+           {"segment_size", size(record.segment_size, 1_MiB, 16_GiB)},
+           {"sync_interval", duration(record.sync_interval, 1_ms, 60_s)},
+           {"key_file", text(record.key_file, Empty::allowed, check_path)},
+           {"key_command", noting(places.key_command, command(record.key_command))},
+           {"retain", retention(record.retain)},
+           {"payload_size", size(record.payload_size, 64_MiB, 1_PiB)},
+           {"epoch", duration(record.epoch, 60_s, 720_h)},
+           {"checkpoint_file", text(record.checkpoint_file, Empty::allowed, check_path)},
+           {"checkpoint_syslog", boolean(record.checkpoint_syslog)},
+           {"log_name", text(record.log_name, Empty::allowed, check_log_name)}}};
+}
+
 }  // namespace
 
 std::vector<Section> schema(Config& config, Places& places) {
@@ -327,10 +404,7 @@ std::vector<Section> schema(Config& config, Places& places) {
       limits_section(config, places),
       timeouts_section(config.timeouts),
       {"rings", {{"size", noting(places.rings, size(config.rings.size, 64_KiB, 1_GiB, true))}}},
-      {"record",
-       {{"payload_limit", size(config.record.payload_limit, 0, 1_GiB)},
-        {"segment_size", size(config.record.segment_size, 1_MiB, 16_GiB)},
-        {"sync_interval", duration(config.record.sync_interval, 1_ms, 60_s)}}},
+      record_section(config, places),
       {"tls",
        {{"system_roots", text(config.tls.system_roots, Empty::refused, check_path)},
         {"proof", duration(config.tls.proof, 1_s, 24_h)}}},

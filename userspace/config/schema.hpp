@@ -11,7 +11,7 @@ namespace callgate::config {
 // Where values lie that are compared with others once all are read.
 struct Places {
   bool socket_given = false;
-  Place socket, connections_per_workload, head, rings, run_dir, state_dir, pin_dir;
+  Place socket, connections_per_workload, head, rings, run_dir, state_dir, pin_dir, key_command;
   std::vector<Place> identities;
 };
 

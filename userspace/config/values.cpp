@@ -17,8 +17,12 @@ struct Unit {
 };
 constexpr std::array duration_units{Unit{"ms", 1}, Unit{"s", 1000}, Unit{"m", 60'000}, Unit{"h", 3'600'000},
                                     Unit{"d", 86'400'000}};
-constexpr std::array size_units{Unit{"B", 1}, Unit{"KiB", 1ULL << 10U}, Unit{"MiB", 1ULL << 20U},
-                                Unit{"GiB", 1ULL << 30U}, Unit{"TiB", 1ULL << 40U}};
+constexpr std::array size_units{Unit{"B", 1},
+                                Unit{"KiB", 1ULL << 10U},
+                                Unit{"MiB", 1ULL << 20U},
+                                Unit{"GiB", 1ULL << 30U},
+                                Unit{"TiB", 1ULL << 40U},
+                                Unit{"PiB", 1ULL << 50U}};
 constexpr std::uint64_t longest_duration = 100ULL * 365 * 86'400'000;
 constexpr std::uint64_t largest_size = 1ULL << 50U;
 
@@ -147,6 +151,15 @@ Result<void> check_path(std::string_view text) {
   return {};
 }
 
+Result<void> check_log_name(std::string_view text) {
+  constexpr std::size_t longest = 200;
+  const auto allowed = [](char c) { return c > ' ' && c < 0x7f && c != '+'; };
+  if (text.empty() || text.size() > longest || !std::all_of(text.begin(), text.end(), allowed)) {
+    return wrong("must be 1 to 200 visible ASCII characters, without spaces and `+`");
+  }
+  return {};
+}
+
 Result<void> check_account(std::string_view text) {
   if (!text.empty() && all_of(text, digits)) {
     const auto number = parse_number(text);
@@ -159,6 +172,11 @@ Result<void> check_account(std::string_view text) {
     return wrong(fmt::format("holds `{}`, which cannot be the name of an account", text.substr(0, 64)));
   }
   return {};
+}
+
+Result<void> check_user_or_group(std::string_view text) {
+  constexpr std::string_view prefix = "group:";
+  return check_account(text.substr(0, prefix.size()) == prefix ? text.substr(prefix.size()) : text);
 }
 
 std::string nearest(std::string_view name, const std::vector<std::string>& known) {

@@ -13,7 +13,7 @@ namespace callgate::config {
 
 // "500ms", "30s", "10m", "1h", "90d"; at most 100 years.
 [[nodiscard]] Result<std::chrono::milliseconds> parse_duration(std::string_view text);
-// "512B", "64KiB", "1MiB", "2GiB"; a lone 0 needs no unit.
+// "512B", "64KiB", "1MiB", "2GiB", "3TiB", "1PiB" (the largest); a lone 0 needs no unit.
 [[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text);
 [[nodiscard]] Result<std::uint64_t> parse_number(std::string_view text);
 
@@ -28,8 +28,13 @@ namespace callgate::config {
 [[nodiscard]] Result<void> check_spiffe_id(std::string_view text, std::string_view trust_domain);
 // An absolute path without "." and ".." and without a slash at its end.
 [[nodiscard]] Result<void> check_path(std::string_view text);
+// The name of a log as signed notes and checkpoints carry it: 1 to 200 visible ASCII characters, none of
+// them "+".
+[[nodiscard]] Result<void> check_log_name(std::string_view text);
 // The name of a user or group as useradd(8) allows it, or a number.
 [[nodiscard]] Result<void> check_account(std::string_view text);
+// A user, or "group:" and a group, in the forms of check_account.
+[[nodiscard]] Result<void> check_user_or_group(std::string_view text);
 
 // The name of `known` that is most like `name`, or empty if none is alike.
 [[nodiscard]] std::string nearest(std::string_view name, const std::vector<std::string>& known);

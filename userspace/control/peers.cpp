@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <charconv>
 #include <string>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 
 #include "base/file.hpp"
+#include "base/log.hpp"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77  // Linux 6.5
@@ -48,6 +50,29 @@ Result<Fd> open_by_number(pid_t pid, uid_t uid) {
   return pidfd;
 }
 
+// Supplementary groups as they were when the connection was made. The kernel says how many there are to those
+// who give it too little room.
+std::vector<gid_t> peer_groups(int socket, uid_t uid) {
+  std::vector<gid_t> groups(64);
+  for (;;) {
+    auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    const bool read = ::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size) == 0;
+    const int error = read ? 0 : errno;
+    const std::size_t count = size / sizeof(gid_t);
+    if (read && count <= groups.size()) {
+      groups.resize(count);
+      return groups;
+    }
+    if (error != ERANGE || count <= groups.size() || count > most_groups) {
+      log_warning("control_groups_not_read",
+                  {{"uid", std::to_string(uid)},
+                   {"error", system_error("read the groups of a peer", error).message}});
+      return {};
+    }
+    groups.resize(count);
+  }
+}
+
 ino_t inode_of(int fd) {
   struct stat status {};
   return ::fstat(fd, &status) == 0 ? status.st_ino : 0;
@@ -62,8 +87,7 @@ Result<PeerProcess> identify_peer(int socket) {
     return system_error("read who connected", errno);
   }
   PeerProcess process;
-  process.uid = credentials.uid;
-  process.gid = credentials.gid;
+  process.account = {credentials.uid, credentials.gid, peer_groups(socket, credentials.uid)};
   process.pid = credentials.pid;
   if (process.pid == 0) return process;
 
@@ -77,7 +101,7 @@ Result<PeerProcess> identify_peer(int socket) {
     return process;
   }
   if (errno != ENOPROTOOPT) return make_error("peer_gone", "the asking process has ended");
-  auto pidfd = open_by_number(process.pid, process.uid);
+  auto pidfd = open_by_number(process.pid, process.account.uid);
   if (!pidfd) return pidfd.error();
   process.pidfd = std::move(*pidfd);
   return process;
@@ -99,7 +123,7 @@ Result<int> PeerTable::admit(Fd socket) {
   if (!process) return process.error();
   const std::lock_guard lock(mutex_);
   sweep();
-  CALLGATE_TRY(check_limits(process->uid));
+  CALLGATE_TRY(check_limits(process->account.uid));
   const auto number = move_to_free_number(socket.get());
   if (!number) return number;
   entries_[*number] = {
@@ -138,7 +162,7 @@ Result<void> PeerTable::check_limits(uid_t uid) const {
   std::size_t open_of_user = 0;
   std::size_t numbers_of_user = 0;
   for (const auto& [number, entry] : entries_) {
-    const bool own = entry.process->uid == uid;
+    const bool own = entry.process->account.uid == uid;
     open += entry.closed ? 0U : 1U;
     open_of_user += own && !entry.closed ? 1U : 0U;
     numbers_of_user += own ? 1U : 0U;

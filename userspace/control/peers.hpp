@@ -17,17 +17,22 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "control/access.hpp"
 
 namespace callgate::control {
 
 struct PeerProcess {
-  uid_t uid = 0;
-  gid_t gid = 0;
+  Account account;
   pid_t pid = 0;  // 0: in a PID namespace that this process does not see
   Fd pidfd;       // none with pid 0
 };
 
-// The process that connected `socket`, as the kernel noted it then. Error peer_gone if it has ended since.
+// The most supplementary groups of a peer that count.
+inline constexpr std::size_t most_groups = 4096;
+
+// The process that connected `socket`, as the kernel noted it then. Its supplementary groups are none if they
+// cannot be read or are more than `most_groups`: groups only ever allow. Error peer_gone if it has ended
+// since.
 [[nodiscard]] Result<PeerProcess> identify_peer(int socket);
 
 struct PeerLimits {

@@ -1,7 +1,7 @@
 // The control API of callgated: a gRPC server on a Unix socket that knows which process and user asks.
 //
 // The server authorizes (control/access.hpp) before it calls the backend. What the backend must still do
-// itself: show those who are not administrators only what is theirs, see Peer::owns.
+// itself: show each peer only what it may see, see Peer::sees and Peer::may_read_payload.
 #pragma once
 
 #include <chrono>
@@ -28,10 +28,12 @@ struct Peer {
   // backend. After acting on `pid`, poll it: while it is not readable, the process lives and `pid` is still
   // its number.
   int pidfd = -1;
-  bool admin = false;  // root, or named in control.admins
+  Role role = Role::user;
 
-  // Whether this peer may see what belongs to `owner`.
-  [[nodiscard]] bool owns(uid_t owner) const { return admin || owner == uid; }
+  // Whether this peer may know of a workload of `owner`, of its policies and of its records.
+  [[nodiscard]] bool sees(uid_t owner) const { return role >= Role::viewer || owner == uid; }
+  // Whether this peer may have bytes that a workload of `owner` sent or was answered.
+  [[nodiscard]] bool may_read_payload(uid_t owner) const { return role >= Role::auditor || owner == uid; }
 };
 
 // Where a streaming call puts its messages.

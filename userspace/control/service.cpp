@@ -126,9 +126,9 @@ grpc::Status Service::answer(const grpc::ServerContext& context, Reply* reply, A
   return guarded([&]() -> grpc::Status {
     const auto process = peers_.find(context.peer());
     if (!process) return to_status(unknown_peer());
-    const Peer peer{process->uid, process->gid, process->pid, process->pidfd.get(),
-                    access_.is_admin(process->uid)};
-    if (const Result<void> allowed = allow(peer); !allowed) return to_status(allowed.error());
+    const Account& account = process->account;
+    if (const Result<void> allowed = allow(*process); !allowed) return to_status(allowed.error());
+    const Peer peer{account.uid, account.gid, process->pid, process->pidfd.get(), access_.role_of(account)};
     Result<Reply> result = ask(peer);
     if (!result) return to_status(result.error());
     *reply = std::move(*result);
@@ -142,9 +142,9 @@ grpc::Status Service::answer_stream(const grpc::ServerContext& context, grpc::Se
   return guarded([&]() -> grpc::Status {
     const auto process = peers_.find(context.peer());
     if (!process) return to_status(unknown_peer());
-    const Peer peer{process->uid, process->gid, process->pid, process->pidfd.get(),
-                    access_.is_admin(process->uid)};
-    if (const Result<void> allowed = allow(peer); !allowed) return to_status(allowed.error());
+    const Account& account = process->account;
+    if (const Result<void> allowed = allow(*process); !allowed) return to_status(allowed.error());
+    const Peer peer{account.uid, account.gid, process->pid, process->pidfd.get(), access_.role_of(account)};
     const Slot slot(slots_, peer.uid);
     if (!slot.taken())
       return to_status({"too_many", "too many clients follow or read sessions now: try again later"});
@@ -157,14 +157,15 @@ grpc::Status Service::answer_stream(const grpc::ServerContext& context, grpc::Se
 grpc::Status Service::Status(grpc::ServerContext* context, const v1::StatusRequest*, v1::StatusReply* reply) {
   return answer(
       *context, reply,
-      [&](const Peer& peer) { return access_.may_see_own(peer.uid, "see the agent's status"); },
+      [&](const PeerProcess& asker) { return access_.may_see_own(asker.account, "see the agent's status"); },
       [&](const Peer& peer) { return backend_.status(peer); });
 }
 
 grpc::Status Service::Metrics(grpc::ServerContext* context, const v1::MetricsRequest*,
                               v1::MetricsReply* reply) {
   return answer(
-      *context, reply, [&](const Peer& peer) { return access_.may_see_own(peer.uid, "see the metrics"); },
+      *context, reply,
+      [&](const PeerProcess& asker) { return access_.may_see_own(asker.account, "see the metrics"); },
       [&](const Peer& peer) { return backend_.metrics(peer); });
 }
 
@@ -172,14 +173,15 @@ grpc::Status Service::StartUpgrade(grpc::ServerContext* context, const v1::Upgra
                                    v1::UpgradeReply* reply) {
   return answer(
       *context, reply,
-      [&](const Peer& peer) { return access_.may_administrate(peer.uid, "replace callgated"); },
+      [&](const PeerProcess& asker) { return access_.may_administrate(asker.account, "replace callgated"); },
       [&](const Peer& peer) { return backend_.start_upgrade(peer, *request); });
 }
 
 grpc::Status Service::ListWorkloads(grpc::ServerContext* context, const v1::ListWorkloadsRequest*,
                                     v1::ListWorkloadsReply* reply) {
   return answer(
-      *context, reply, [&](const Peer& peer) { return access_.may_see_own(peer.uid, "list workloads"); },
+      *context, reply,
+      [&](const PeerProcess& asker) { return access_.may_see_own(asker.account, "list workloads"); },
       [&](const Peer& peer) { return backend_.list_workloads(peer); });
 }
 
@@ -187,8 +189,8 @@ grpc::Status Service::Enroll(grpc::ServerContext* context, const v1::EnrollReque
                              v1::EnrollReply* reply) {
   return answer(
       *context, reply,
-      [&](const Peer& peer) -> Result<void> {
-        CALLGATE_TRY(access_.may_administrate(peer.uid, "enrol"));
+      [&](const PeerProcess& asker) -> Result<void> {
+        CALLGATE_TRY(access_.may_administrate(asker.account, "enrol"));
         return check(*request);
       },
       [&](const Peer& peer) { return backend_.enroll(peer, *request); });
@@ -198,8 +200,8 @@ grpc::Status Service::Unenroll(grpc::ServerContext* context, const v1::UnenrollR
                                v1::UnenrollReply* reply) {
   return answer(
       *context, reply,
-      [&](const Peer& peer) -> Result<void> {
-        CALLGATE_TRY(access_.may_administrate(peer.uid, "unenrol"));
+      [&](const PeerProcess& asker) -> Result<void> {
+        CALLGATE_TRY(access_.may_administrate(asker.account, "unenrol"));
         return check(*request);
       },
       [&](const Peer& peer) { return backend_.unenroll(peer, *request); });
@@ -209,11 +211,11 @@ grpc::Status Service::StartRun(grpc::ServerContext* context, const v1::StartRunR
                                v1::StartRunReply* reply) {
   return answer(
       *context, reply,
-      [&](const Peer& peer) -> Result<void> {
-        CALLGATE_TRY(access_.may_run(peer.uid));
+      [&](const PeerProcess& asker) -> Result<void> {
+        CALLGATE_TRY(access_.may_run(asker.account));
         CALLGATE_TRY(check_name(request->name()));
-        if (!request->identity().empty()) CALLGATE_TRY(access_.may_use(peer.uid, request->identity()));
-        if (peer.pidfd < 0) {
+        if (!request->identity().empty()) CALLGATE_TRY(access_.may_use(asker.account, request->identity()));
+        if (!asker.pidfd) {
           return make_error("refused",
                             "callgated does not see your process, because it runs in another PID namespace");
         }
@@ -225,7 +227,9 @@ grpc::Status Service::StartRun(grpc::ServerContext* context, const v1::StartRunR
 grpc::Status Service::Doctor(grpc::ServerContext* context, const v1::DoctorRequest*, v1::DoctorReply* reply) {
   return answer(
       *context, reply,
-      [&](const Peer& peer) { return access_.may_administrate(peer.uid, "ask for the agent's findings"); },
+      [&](const PeerProcess& asker) {
+        return access_.may_administrate(asker.account, "ask for the agent's findings");
+      },
       [&](const Peer& peer) { return backend_.doctor(peer); });
 }
 
@@ -233,8 +237,8 @@ grpc::Status Service::ListSessions(grpc::ServerContext* context, const v1::ListS
                                    v1::ListSessionsReply* reply) {
   return answer(
       *context, reply,
-      [&](const Peer& peer) -> Result<void> {
-        CALLGATE_TRY(access_.may_see_own(peer.uid, "list sessions"));
+      [&](const PeerProcess& asker) -> Result<void> {
+        CALLGATE_TRY(access_.may_see_own(asker.account, "list sessions"));
         if (request->page_size() > largest_page)
           return invalid(fmt::format("a page has at most {} records", largest_page));
         return {};
@@ -246,8 +250,8 @@ grpc::Status Service::ShowSession(grpc::ServerContext* context, const v1::ShowSe
                                   grpc::ServerWriter<v1::ShowSessionPart>* writer) {
   return answer_stream(
       *context, writer,
-      [&](const Peer& peer) -> Result<void> {
-        CALLGATE_TRY(access_.may_see_own(peer.uid, "show sessions"));
+      [&](const PeerProcess& asker) -> Result<void> {
+        CALLGATE_TRY(access_.may_see_own(asker.account, "show sessions"));
         return check_id(request->id());
       },
       [&](const Peer& peer, Stream<v1::ShowSessionPart>& stream) {
@@ -258,7 +262,8 @@ grpc::Status Service::ShowSession(grpc::ServerContext* context, const v1::ShowSe
 grpc::Status Service::TailSessions(grpc::ServerContext* context, const v1::TailSessionsRequest* request,
                                    grpc::ServerWriter<v1::Record>* writer) {
   return answer_stream(
-      *context, writer, [&](const Peer& peer) { return access_.may_see_own(peer.uid, "follow sessions"); },
+      *context, writer,
+      [&](const PeerProcess& asker) { return access_.may_see_own(asker.account, "follow sessions"); },
       [&](const Peer& peer, Stream<v1::Record>& stream) {
         return backend_.tail_sessions(peer, *request, stream);
       });
@@ -267,7 +272,8 @@ grpc::Status Service::TailSessions(grpc::ServerContext* context, const v1::TailS
 grpc::Status Service::IdentityShow(grpc::ServerContext* context, const v1::IdentityShowRequest* request,
                                    v1::IdentityShowReply* reply) {
   return answer(
-      *context, reply, [&](const Peer& peer) { return access_.may_see_own(peer.uid, "see identities"); },
+      *context, reply,
+      [&](const PeerProcess& asker) { return access_.may_see_own(asker.account, "see identities"); },
       [&](const Peer& peer) { return backend_.identity_show(peer, *request); });
 }
 
@@ -275,7 +281,7 @@ grpc::Status Service::IdentityBundle(grpc::ServerContext* context, const v1::Ide
                                      v1::IdentityBundleReply* reply) {
   return answer(
       *context, reply,
-      [&](const Peer& peer) { return access_.may_see_own(peer.uid, "read the trust bundle"); },
+      [&](const PeerProcess& asker) { return access_.may_see_own(asker.account, "read the trust bundle"); },
       [&](const Peer& peer) { return backend_.identity_bundle(peer, *request); });
 }
 

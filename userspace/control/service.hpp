@@ -62,7 +62,7 @@ class Service final : public v1::Control::Service {
                               v1::IdentityBundleReply* reply) override;
 
  private:
-  // Runs `ask` for a peer that `allow` accepts, and answers what it returns.
+  // Runs `ask` for a peer whose process `allow` accepts, and answers what it returns.
   template <typename Reply, typename Allow, typename Ask>
   grpc::Status answer(const grpc::ServerContext& context, Reply* reply, Allow allow, Ask ask);
   template <typename Message, typename Allow, typename Ask>

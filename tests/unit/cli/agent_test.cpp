@@ -77,6 +77,10 @@ class FakeAgent : public control::test::FakeBackend {
     *part.mutable_record() = cli::test::sample();
     if (!stream.write(part)) return {};
     part.mutable_payload()->set_data("the body");
+    if (!stream.write(part)) return {};
+    *part.mutable_record() = cli::test::sample();
+    if (!stream.write(part)) return {};
+    part.set_payload_withheld("only auditors\x1b[2J");
     (void)stream.write(part);
     return {};
   }
@@ -245,6 +249,17 @@ TEST_CASE("a session is shown with its payloads") {
   CHECK(contains(shown.out, "  request head (8 B)\n    the body\n"));
   CHECK(contains(agent.callgate({"--json", "sessions", "show", "abcdef"}).out,
                  "\"data\":\"74686520626f6479\""));
+}
+
+TEST_CASE("payload that was withheld is said to be, behind its record") {
+  const Agent agent;
+  const auto shown = agent.callgate({"sessions", "show", "abcdef"}).out;
+  const auto withheld = shown.find("  payload withheld: only auditors");
+  CHECK(withheld > shown.rfind("  workload     shop"));
+  CHECK(withheld != std::string::npos);
+  CHECK(shown.find('\x1b') == std::string::npos);
+  CHECK(contains(agent.callgate({"--json", "sessions", "show", "abcdef"}).out,
+                 "{\"payload_withheld\":\"only auditors"));
 }
 
 TEST_CASE("doctor tells what the agent found; a warning is no failure") {

@@ -58,11 +58,11 @@ pin_dir: /sys/fs/bpf/a
 cgroup_root: /sys/fs/cgroup/a
 policies_dir: /a/policies
 default_mode: enforce
-control: {group: callgate, admins: [alice, 1000]}
+control: {group: callgate, admins: [alice, 1000, "group:ops"], auditors: ["group:4711"], viewers: [carol]}
 run: {users: ["*"]}
 identities:
   - id: spiffe://prod.example/pay/api
-    users: [bob, "*"]
+    users: [bob, "*", "group:pay"]
 identity: {trust_domain: prod.example, svid_ttl: 90m}
 workload: {on_agent_loss: open, refuse: [sctp], udp443: pass, device_guard: never, pending_flows: 100}
 gates: {ports: 20000-20009}
@@ -70,7 +70,9 @@ proxy: {user: "1:2", threads: 3, binary: /opt/callgate-proxy}
 limits: {head: 8KiB, fields: 10, request_body: 0, response_body: 2GiB, connections: 5, connections_per_workload: 4, pool_idle: 0}
 timeouts: {detect: 12ms, head: 11ms, idle: 2h, body: 1s, connect: 2s, response: 3s, stream: 4s, record: 5s, drain: 6s, pool_idle: 7s}
 rings: {size: 64KiB}
-record: {payload_limit: 0, segment_size: 1MiB, sync_interval: 1ms}
+record:
+  {payload_limit: 0, segment_size: 1MiB, sync_interval: 1ms, key_command: [/opt/keys, "", "a b"], retain: 36500d, payload_size: 1PiB,
+   epoch: 1m, checkpoint_file: /mnt/checkpoints, checkpoint_syslog: true, log_name: "prod.example/node-7"}
 tls: {system_roots: /a/roots.pem, proof: 8s}
 log: {level: debug, calls: 7}
 )");
@@ -85,9 +87,12 @@ log: {level: debug, calls: 7}
   CHECK(c.default_mode == config::Mode::enforce);
   CHECK(c.control.socket == "/a/run/control.sock");
   CHECK(c.control.group == "callgate");
-  CHECK(c.control.admins == std::vector<std::string>{"alice", "1000"});
+  CHECK(c.control.admins == std::vector<std::string>{"alice", "1000", "group:ops"});
+  CHECK(c.control.auditors == std::vector<std::string>{"group:4711"});
+  CHECK(c.control.viewers == std::vector<std::string>{"carol"});
   CHECK(c.run.users == std::vector<std::string>{"*"});
-  CHECK(c.identities == std::vector<config::IdentityGrant>{{"spiffe://prod.example/pay/api", {"bob", "*"}}});
+  CHECK(c.identities ==
+        std::vector<config::IdentityGrant>{{"spiffe://prod.example/pay/api", {"bob", "*", "group:pay"}}});
   CHECK(c.identity.trust_domain == "prod.example");
   CHECK(c.identity.svid_ttl == 90min);
   CHECK(c.workload.on_agent_loss == config::OnAgentLoss::open);
@@ -123,6 +128,14 @@ log: {level: debug, calls: 7}
   CHECK(c.record.payload_limit == 0);
   CHECK(c.record.segment_size == 1U << 20U);
   CHECK(c.record.sync_interval == 1ms);
+  CHECK(c.record.key_file.empty());
+  CHECK(c.record.key_command == std::vector<std::string>{"/opt/keys", "", "a b"});
+  CHECK(c.record.retain == 876'000h);
+  CHECK(c.record.payload_size == 1ULL << 50U);
+  CHECK(c.record.epoch == 1min);
+  CHECK(c.record.checkpoint_file == "/mnt/checkpoints");
+  CHECK(c.record.checkpoint_syslog);
+  CHECK(c.record.log_name == "prod.example/node-7");
   CHECK(c.tls.system_roots == "/a/roots.pem");
   CHECK(c.tls.proof == 8s);
   CHECK(c.log_calls == 7);
@@ -223,10 +236,93 @@ TEST_CASE("the proxy cannot run as root") {
 }
 
 TEST_CASE("users are accounts, and administrators are named") {
-  CHECK(only("control: {admins: [\"*\"]}\n") == "1:20 `control.admins` cannot be everybody");
+  for (const auto* key : {"admins", "viewers", "auditors"}) {
+    const auto text = fmt::format("control: {{{}: [\"*\"]}}\n", key);
+    CHECK(only(text).find(fmt::format("`control.{}` cannot be everybody", key)) != std::string::npos);
+    CHECK(hint_of(text).find("`group:NAME`") != std::string::npos);
+  }
+  for (const auto* group : {"group:", "group:*", "group:a b", "group:4294967295", "group:group:a", "Group:a"})
+    CHECK(only(fmt::format("run: {{users: [\"{}\"]}}\n", group)).find("1:15 `run.users` holds") == 0);
+  CHECK(parse("run: {users: [\"group:staff\", \"group:0\"]}\n").findings.empty());
   CHECK(only("run: {users: [\"a:b\"]}\n").find("holds `a:b`, which cannot be the name") != std::string::npos);
   CHECK(only("run: {users: [\"4294967295\"]}\n").find("no uid or gid") != std::string::npos);
   CHECK(only("run: {users: [\"\"]}\n").find("cannot be the name") != std::string::npos);
+}
+
+TEST_CASE("keys of payload come from a file or a command") {
+  CHECK(parse("record: {key_file: /a/keys}\n").config.record.key_file == "/a/keys");
+  CHECK(only("record: {key_file: keys}\n") == "1:20 `record.key_file` must be an absolute path");
+  CHECK(only("record: {key_file: /a/keys, key_command: [/b]}\n") ==
+        "1:42 `record.key_file` and `record.key_command` are both given");
+  CHECK(parse("record: {key_file: \"\", key_command: [/b]}\n").findings.empty());
+  CHECK(parse("record: {key_file: /a/keys, key_command: []}\n").findings.empty());
+}
+
+TEST_CASE("a command is a list of words that begins with the path of a program") {
+  CHECK(only("record: {key_command: /b}\n") ==
+        "1:23 `record.key_command` must be a list, not a single value");
+  CHECK(hint_of("record: {key_command: /b}\n") == "write [value] or one \"- value\" a line");
+  CHECK(only("record: {key_command: [curl, x]}\n") ==
+        "1:24 `record.key_command` must begin with a program, whose name must be an absolute path");
+  CHECK(only("record: {key_command: [\"\"]}\n").find("1:24 `record.key_command` must begin with") == 0);
+  CHECK(only("record: {key_command: [/b, [c]]}\n") ==
+        "1:28 `record.key_command` must be a single value, not a list");
+  CHECK(only("record: {key_command: [/b, ~]}\n") == "1:28 `record.key_command` has no value");
+  CHECK(only("record: {key_command: [/b, \"c\\0d\"]}\n") ==
+        "1:28 `record.key_command` holds a word with a zero byte");
+  const auto with_word = [](std::size_t size) {
+    return fmt::format("record: {{key_command: [/b, {}]}}\n", std::string(size, 'c'));
+  };
+  CHECK(parse(with_word(4096)).findings.empty());
+  CHECK(only(with_word(4097)) == "1:28 `record.key_command` holds a word of more than 4096 bytes");
+  const auto with_words = [](std::size_t count) {
+    std::string text = "record: {key_command: [/b";
+    for (std::size_t word = 1; word < count; ++word)
+      text += ", c";
+    return text + "]}\n";
+  };
+  CHECK(parse(with_words(64)).config.record.key_command.size() == 64);
+  CHECK(only(with_words(65)) == "1:23 `record.key_command` has more than 64 words");
+}
+
+TEST_CASE("what keeps evidence has bounds, and keeping nothing is not one of them") {
+  for (const auto* zero : {"0", "0s", "0d"}) {
+    CHECK(only(fmt::format("record: {{retain: {}}}\n", zero)) ==
+          "1:18 `record.retain` cannot be 0: records would be removed as they are written");
+  }
+  CHECK(hint_of("record: {retain: 0}\n").find("36500d") != std::string::npos);
+  CHECK(only("record: {retain: 59m}\n") == "1:18 `record.retain` must be between 1h and 36500d");
+  CHECK(only("record: {retain: 36501d}\n") == "1:18 `record.retain` is too large");
+  CHECK(only("record: {retain: [90d]}\n") == "1:18 `record.retain` must be a single value, not a list");
+  CHECK(only("record: {retain: for ever}\n").find("must be a duration") != std::string::npos);
+  CHECK(parse("record: {retain: 1h}\n").config.record.retain == 1h);
+  CHECK(only("record: {payload_size: 63MiB}\n") ==
+        "1:24 `record.payload_size` must be between 64MiB and 1PiB");
+  CHECK(only("record: {payload_size: 2PiB}\n") == "1:24 `record.payload_size` is too large");
+  CHECK(parse("record: {payload_size: 64MiB}\n").config.record.payload_size == 64ULL << 20U);
+  CHECK(only("record: {epoch: 59s}\n") == "1:17 `record.epoch` must be between 1m and 30d");
+  CHECK(only("record: {epoch: 31d}\n") == "1:17 `record.epoch` must be between 1m and 30d");
+  CHECK(parse("record: {epoch: 30d}\n").config.record.epoch == 720h);
+}
+
+TEST_CASE("where checkpoints go is a path and a yes or no") {
+  CHECK(only("record: {checkpoint_file: c}\n") == "1:27 `record.checkpoint_file` must be an absolute path");
+  for (const auto* word : {"yes", "on", "1", "True", "\"\""}) {
+    CHECK(only(fmt::format("record: {{checkpoint_syslog: {}}}\n", word)) ==
+          "1:29 `record.checkpoint_syslog` must be one of: true, false");
+  }
+  CHECK(hint_of("record: {checkpoint_syslog: ture}\n") == "did you mean `true`?");
+  CHECK_FALSE(parse("record: {checkpoint_syslog: false}\n").config.record.checkpoint_syslog);
+}
+
+TEST_CASE("a log's name fits into signed notes") {
+  for (const auto* name : {"a b", "a+b", "a\\tb", "a\\nb", "é", "a\\u00a0b"}) {
+    CHECK(only(fmt::format("record: {{log_name: \"{}\"}}\n", name)) ==
+          "1:20 `record.log_name` must be 1 to 200 visible ASCII characters, without spaces and `+`");
+  }
+  CHECK(only("record: {log_name: " + std::string(201, 'n') + "}\n").find("1 to 200") != std::string::npos);
+  CHECK(parse("record: {log_name: " + std::string(200, 'n') + "}\n").findings.empty());
+  CHECK(parse("record: {log_name: \"\"}\n").findings.empty());
 }
 
 TEST_CASE("granted identities are SPIFFE IDs of the own trust domain, each once") {

@@ -35,7 +35,8 @@ std::string uncommented() {
 auto fields(const config::Config& c) {
   return std::tuple_cat(
       std::tie(c.state_dir, c.run_dir, c.pin_dir, c.cgroup_root, c.policies_dir, c.default_mode, c.log_level),
-      std::tie(c.control.socket, c.control.group, c.control.admins, c.run.users, c.identities),
+      std::tie(c.control.socket, c.control.group, c.control.admins, c.control.auditors, c.control.viewers,
+               c.run.users, c.identities),
       std::tie(c.identity.trust_domain, c.identity.svid_ttl),
       std::tie(c.workload.on_agent_loss, c.workload.refuse_mptcp, c.workload.refuse_sctp,
                c.workload.refuse_raw, c.workload.refuse_udp443, c.workload.device_guard,
@@ -47,7 +48,9 @@ auto fields(const config::Config& c) {
                c.timeouts.response, c.timeouts.stream, c.timeouts.record, c.timeouts.drain,
                c.timeouts.pool_idle, c.timeouts.tunnel_idle),
       std::tie(c.rings.size, c.record.payload_limit, c.record.segment_size, c.record.sync_interval,
-               c.tls.system_roots, c.tls.proof, c.log_calls));
+               c.tls.system_roots, c.tls.proof, c.log_calls),
+      std::tie(c.record.key_file, c.record.key_command, c.record.retain, c.record.payload_size,
+               c.record.epoch, c.record.checkpoint_file, c.record.checkpoint_syslog, c.record.log_name));
 }
 
 std::string all_findings(const config::Loaded& loaded) {

@@ -23,9 +23,11 @@ TEST_CASE("durations are read and written with their unit") {
 TEST_CASE("sizes are read and written with their unit") {
   CHECK(*parse_size("512B") == 512);
   CHECK(*parse_size("1TiB") == 1ULL << 40U);
+  CHECK(*parse_size("1PiB") == 1ULL << 50U);
+  CHECK(format_size(1ULL << 50U) == "1PiB");
   CHECK(format_size(1536) == "1536B");
   CHECK(format_size(65536) == "64KiB");
-  for (const auto* text : {"", "KiB", "1", "1kib", "1K", "1.5MiB", "99999999TiB"}) {
+  for (const auto* text : {"", "KiB", "1", "1kib", "1K", "1.5MiB", "99999999TiB", "2PiB"}) {
     INFO(text);
     CHECK_FALSE(parse_size(text));
   }

@@ -20,7 +20,7 @@ class FakeBackend : public Backend {
  public:
   Result<v1::StatusReply> status(const Peer& peer) override {
     v1::StatusReply reply;
-    reply.set_version(fmt::format("{}:{}:{}", peer.uid, peer.pid, peer.admin));
+    reply.set_version(fmt::format("{}:{}:{}", peer.uid, peer.pid, static_cast<int>(peer.role)));
     pollfd alive{peer.pidfd, POLLIN, 0};
     reply.set_pid(::poll(&alive, 1, 0) == 0 ? 1 : 0);
     return reply;

@@ -36,12 +36,15 @@ constexpr PeerLimits few{
 
 }  // namespace
 
-TEST_CASE("a peer is known by uid, gid, pid and a pidfd of exactly this process") {
+TEST_CASE("a peer is known by uid, groups, pid and a pidfd of exactly this process") {
   const auto pair = make_pair_of_sockets();
   const auto peer = identify_peer(pair.ours.get());
   REQUIRE(peer);
-  CHECK(peer->uid == ::getuid());
-  CHECK(peer->gid == ::getgid());
+  CHECK(peer->account.uid == ::getuid());
+  CHECK(peer->account.gid == ::getgid());
+  std::vector<gid_t> own(static_cast<std::size_t>(::getgroups(0, nullptr)));
+  REQUIRE(::getgroups(static_cast<int>(own.size()), own.data()) == static_cast<int>(own.size()));
+  CHECK_THAT(peer->account.groups, Catch::Matchers::UnorderedEquals(own));
   CHECK(peer->pid == ::getpid());
   pollfd alive{peer->pidfd.get(), POLLIN, 0};
   CHECK(::poll(&alive, 1, 0) == 0);

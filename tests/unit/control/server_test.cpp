@@ -24,7 +24,11 @@ namespace {
 struct Fixture {
   explicit Fixture(ServerOptions wanted = {}) {
     wanted.socket = directory.socket();
-    wanted.access = {users({"1001"}), users({"1002"}), {{"spiffe://callgate.local/pay", users({"1002"})}}};
+    wanted.access = {.admins = users({"1001"}),
+                     .auditors = {},
+                     .viewers = {},
+                     .runners = users({"1002"}),
+                     .identities = {{"spiffe://callgate.local/pay", users({"1002"})}}};
     server = Server::start(std::move(wanted), backend).value();
   }
   [[nodiscard]] std::unique_ptr<Client> client() const { return Client::connect(directory.socket()).value(); }

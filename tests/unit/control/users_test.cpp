@@ -2,6 +2,7 @@
 // name of one of the hidden cases below: a forked copy of a process that has used gRPC cannot use it.
 #include <array>
 #include <cstdlib>
+#include <sstream>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "control/client.hpp"
+#include "control/peers.hpp"
 #include "control/server.hpp"
 #include "control/socket.hpp"
 #include "fake_backend.hpp"
@@ -33,11 +35,15 @@ void need_root() {
   std::exit(77);
 }
 
-// Starts the hidden case `name` for `uid`; standard output stays this program's, unless `output` is given.
-pid_t start_client(const std::string& name, uid_t uid, const std::string& socket, int output = 1) {
+// Starts the hidden case `name` for `uid` with supplementary `groups`; standard output stays this program's,
+// unless `output` is given.
+pid_t start_client(const std::string& name, uid_t uid, const std::string& socket, int output = 1,
+                   const std::string& groups = {}) {
   std::vector<std::string> environment{"CALLGATE_TEST_SOCKET=" + socket,
-                                       fmt::format("CALLGATE_TEST_UID={}", uid)};
-  std::array<char*, 3> variables{environment[0].data(), environment[1].data(), nullptr};
+                                       fmt::format("CALLGATE_TEST_UID={}", uid),
+                                       "CALLGATE_TEST_GROUPS=" + groups};
+  std::array<char*, 4> variables{environment[0].data(), environment[1].data(), environment[2].data(),
+                                 nullptr};
   std::string program = "/proc/self/exe";
   std::string test_case = name;
   std::array<char*, 3> arguments{program.data(), test_case.data(), nullptr};
@@ -63,7 +69,11 @@ std::string become_client() {
   REQUIRE(uid != nullptr);
   REQUIRE(socket != nullptr);
   const auto number = static_cast<uid_t>(std::atoi(uid));
-  REQUIRE(::setgroups(0, nullptr) == 0);
+  std::istringstream list(std::getenv("CALLGATE_TEST_GROUPS"));
+  std::vector<gid_t> groups;
+  for (gid_t group = 0; list >> group;)
+    groups.push_back(group);
+  REQUIRE(::setgroups(groups.size(), groups.data()) == 0);
   REQUIRE(::setgid(number) == 0);
   REQUIRE(::setuid(number) == 0);
   return socket;
@@ -87,13 +97,34 @@ v1::EnrollRequest enroll_first() {
   return request;
 }
 
+// What viewers and auditors may ask for, and what only others may.
+void check_sees_only(Client& client) {
+  CHECK(code_of(client.metrics()) == "ok");
+  CHECK(code_of(client.list_workloads()) == "ok");
+  CHECK(code_of(client.list_sessions({})) == "ok");
+  CHECK(code_of(client.identity_show({})) == "ok");
+  v1::ShowSessionRequest show;
+  show.set_id("abcdef");
+  CHECK(code_of(client.show_session(show, [](const v1::ShowSessionPart&) { return false; })) == "ok");
+  CHECK(code_of(client.tail_sessions({}, [](const v1::Record&) { return false; })) == "ok");
+  CHECK(code_of(client.enroll(enroll_first())) == "denied");
+  CHECK(code_of(client.unenroll({})) == "denied");
+  CHECK(code_of(client.start_run(run_as(""))) == "denied");
+  CHECK(code_of(client.doctor()) == "denied");
+  CHECK(code_of(client.start_upgrade({})) == "denied");
+}
+
 constexpr auto pay = "spiffe://callgate.local/pay";
 constexpr auto other = "spiffe://callgate.local/other";
 
 ServerOptions options_for(const Directory& directory) {
   ServerOptions options;
   options.socket = directory.socket();
-  options.access = {users({"1001"}), users({"1002"}), {{pay, users({"1002"})}}};
+  options.access = {.admins = users({"1001", "group:2001"}),
+                    .auditors = users({"1005", "group:2005"}),
+                    .viewers = users({"1006", "group:2006"}),
+                    .runners = users({"1002", "group:2002"}),
+                    .identities = {{pay, users({"1002", "group:2002"})}}};
   return options;
 }
 
@@ -107,7 +138,7 @@ TEST_CASE("client-itself", "[.]") {
     auto client = Client::connect(socket).value();
     const auto reply = client->status();
     REQUIRE(reply);
-    REQUIRE(reply->version() == fmt::format("{}:{}:false", ::getuid(), ::getpid()));
+    REQUIRE(reply->version() == fmt::format("{}:{}:0", ::getuid(), ::getpid()));
     REQUIRE(reply->pid() == 1);
   }
 }
@@ -130,6 +161,23 @@ TEST_CASE("client-runner", "[.]") {
   CHECK(code_of(client->list_workloads()) == "ok");
   CHECK(code_of(client->metrics()) == "ok");
   CHECK(code_of(client->doctor()) == "denied");
+}
+
+TEST_CASE("client-auditor", "[.]") {
+  auto client = Client::connect(become_client()).value();
+  CHECK(client->status()->version() == fmt::format("{}:{}:2", ::getuid(), ::getpid()));
+  check_sees_only(*client);
+}
+
+TEST_CASE("client-viewer", "[.]") {
+  auto client = Client::connect(become_client()).value();
+  CHECK(client->status()->version() == fmt::format("{}:{}:1", ::getuid(), ::getpid()));
+  check_sees_only(*client);
+}
+
+TEST_CASE("client-in-many-groups", "[.]") {
+  auto client = Client::connect(become_client()).value();
+  CHECK(client->status()->version() == fmt::format("{}:{}:1", ::getuid(), ::getpid()));
 }
 
 TEST_CASE("client-stranger", "[.]") {
@@ -189,7 +237,40 @@ TEST_CASE("users get what is granted to them, and are told which key grants it")
   const auto server = Server::start(options_for(directory), backend).value();
   CHECK(status_of(start_client("client-admin", 1001, directory.socket())) == 0);
   CHECK(status_of(start_client("client-runner", 1002, directory.socket())) == 0);
+  CHECK(status_of(start_client("client-auditor", 1005, directory.socket())) == 0);
+  CHECK(status_of(start_client("client-viewer", 1006, directory.socket())) == 0);
   CHECK(status_of(start_client("client-stranger", 1003, directory.socket())) == 0);
+}
+
+TEST_CASE("users get what is granted to a group of theirs, primary or supplementary") {
+  need_root();
+  const Directory directory;
+  FakeBackend backend;
+  const auto server = Server::start(options_for(directory), backend).value();
+  // The primary group of these is the number of the user.
+  for (const auto& [name, group] : {std::pair("client-admin", 2001), std::pair("client-runner", 2002),
+                                    std::pair("client-auditor", 2005), std::pair("client-viewer", 2006)}) {
+    INFO(name);
+    CHECK(status_of(start_client(name, static_cast<uid_t>(group), directory.socket())) == 0);
+    CHECK(status_of(start_client(name, 1003, directory.socket(), 1, fmt::format("1 {} 3", group))) == 0);
+  }
+  CHECK(status_of(start_client("client-stranger", 1003, directory.socket(), 1, "0 1 1001 2003")) == 0);
+}
+
+TEST_CASE("many groups are read to their last one, and too many count as none") {
+  need_root();
+  const Directory directory;
+  FakeBackend backend;
+  const auto server = Server::start(options_for(directory), backend).value();
+  const auto with_groups = [&](std::size_t count, const char* name) {
+    std::string groups = "2006";
+    for (std::size_t group = 1; group < count; ++group)
+      groups += " 3000";
+    return status_of(start_client(name, 1003, directory.socket(), 1, groups));
+  };
+  for (const std::size_t count : {std::size_t{64}, std::size_t{65}, most_groups})
+    CHECK(with_groups(count, "client-in-many-groups") == 0);
+  CHECK(with_groups(most_groups + 1, "client-stranger") == 0);
 }
 
 TEST_CASE("a client that claims to be another would be noticed") {
