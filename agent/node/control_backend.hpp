@@ -4,6 +4,7 @@
 // (MainCalls); the store of records is asked directly.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -67,7 +68,9 @@ class ControlBackend final : public control::Backend {
   Result<void> show_session(const control::Peer& peer, const v1::ShowSessionRequest& request,
                             control::Stream<v1::ShowSessionPart>& stream) override;
   Result<void> tail_sessions(const control::Peer& peer, const v1::TailSessionsRequest& request,
-                             control::Stream<v1::Record>& stream) override;
+                             control::Stream<v1::TailItem>& stream) override;
+  Result<void> search_sessions(const control::Peer& peer, const v1::SearchSessionsRequest& request,
+                               control::Stream<v1::SearchPart>& stream) override;
   Result<v1::IdentityShowReply> identity_show(const control::Peer& peer,
                                               const v1::IdentityShowRequest& request) override;
   Result<v1::IdentityBundleReply> identity_bundle(const control::Peer& peer,
@@ -90,6 +93,7 @@ class ControlBackend final : public control::Backend {
 
   MainCalls& main_;
   AgentParts parts_;
+  std::atomic<unsigned> searches_ = 0;  // that are going on
 };
 
 }  // namespace callgate::node

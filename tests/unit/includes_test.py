@@ -18,9 +18,10 @@ ALLOWED = {
     "transport": {"base", "identity"},
     "workload": {"base", "identity", "kernel"},
     "control": {"base", "config"},
-    "cli": {"base", "config", "control", "kernel", "policy"},
+    "inquiry": {"base", "policy"},
+    "cli": {"base", "config", "control", "inquiry", "kernel", "policy"},
     "proxy": {"base", "identity", "kernel", "limit", "policy", "protocol", "record", "transport"},
-    "node": {"base", "bpf", "config", "control", "identity", "kernel", "limit", "policy", "record", "workload"},
+    "node": {"base", "bpf", "config", "control", "identity", "inquiry", "kernel", "limit", "policy", "record", "workload"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
