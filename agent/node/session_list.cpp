@@ -102,7 +102,8 @@ Result<v1::ListSessionsReply> list_sessions(const record::StoreQueries& store,
   const std::size_t limit =
       request.page_size() == 0 ? default_page : std::min(request.page_size(), largest_page);
   if (request.count()) return count(question, request, *start, budget);
-  if (request.order() == v1::SESSION_ORDER_DURATION) return by_duration(question, request, *start, limit, budget);
+  if (request.order() == v1::SESSION_ORDER_DURATION)
+    return by_duration(question, request, *start, limit, budget);
   auto stretch = request.reverse() ? scan_oldest_first(question, *start, limit, budget)
                                    : scan_newest_first(question, *start, limit, budget);
   if (!stretch) return stretch.error();

@@ -66,7 +66,8 @@ class Search {
     if (record.payload_reference().empty()) return true;
     v1::PayloadChunk::State worst = v1::PayloadChunk::STATE_PRESENT;
     for (const Direction direction : {Direction::request, Direction::response}) {
-      for (const FrameKind kind : {FrameKind::head, FrameKind::body, FrameKind::trailers, FrameKind::stream}) {
+      for (const FrameKind kind :
+           {FrameKind::head, FrameKind::body, FrameKind::trailers, FrameKind::stream}) {
         const auto state = look_into(record, direction, kind);
         if (!state) return state.error();
         worst = std::max(worst, *state);
@@ -78,13 +79,13 @@ class Search {
   }
 
   Result<v1::PayloadChunk::State> look_into(const v1::Record& record, Direction direction, FrameKind kind) {
-    inquiry::TextSearch text(pattern_, [&](const inquiry::TextMatch& match) {
-      return tell_hit(record, direction, kind, match);
-    });
-    const auto outcome = read_payload(question_.store, record, direction, kind, [&](record::PayloadPiece& piece) {
-      progress_.set_bytes(progress_.bytes() + piece.bytes.size());
-      return text.feed(piece.offset, piece.bytes) && tell_progress();
-    });
+    inquiry::TextSearch text(
+        pattern_, [&](const inquiry::TextMatch& match) { return tell_hit(record, direction, kind, match); });
+    const auto outcome =
+        read_payload(question_.store, record, direction, kind, [&](record::PayloadPiece& piece) {
+          progress_.set_bytes(progress_.bytes() + piece.bytes.size());
+          return text.feed(piece.offset, piece.bytes) && tell_progress();
+        });
     if (!outcome) return outcome.error();
     if (!over()) (void)text.finish();
     return outcome->state;
@@ -108,7 +109,8 @@ class Search {
     }
   }
 
-  bool tell_hit(const v1::Record& record, Direction direction, FrameKind kind, const inquiry::TextMatch& match) {
+  bool tell_hit(const v1::Record& record, Direction direction, FrameKind kind,
+                const inquiry::TextMatch& match) {
     if (hits_ == limit_) {
       progress_.set_limited(true);
       return false;
@@ -169,7 +171,8 @@ Result<void> search_sessions(const record::StoreQueries& store, const v1::Search
   auto filter = inquiry::check_filter(request.filter());
   if (!filter) return filter.error();
   if (filter->wanted.since() == 0)
-    return make_error("invalid", "a search needs a range of time: say --since, and --until where it has an end");
+    return make_error("invalid",
+                      "a search needs a range of time: say --since, and --until where it has an end");
   if (filter->wanted.until() == 0) filter->wanted.set_until(wall_ns());
   const auto pattern = inquiry::TextPattern::compile(request.text(), request.regex(), request.ignore_case());
   if (!pattern) return pattern.error();

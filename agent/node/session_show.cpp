@@ -30,10 +30,9 @@ class PayloadSender {
     for (const Direction direction : directions) {
       sent_ = {};
       for (const FrameKind kind : kinds) {
-        const auto outcome =
-            read_payload(store_, record_, direction, kind, [&](const record::PayloadPiece& piece) {
-              return here_ = send(direction, kind, piece);
-            });
+        const auto outcome = read_payload(
+            store_, record_, direction, kind,
+            [&](const record::PayloadPiece& piece) { return here_ = send(direction, kind, piece); });
         if (!outcome) return outcome.error();
         if (!here_) return false;
         if (outcome->state != v1::PayloadChunk::STATE_PRESENT) {
@@ -58,12 +57,11 @@ class PayloadSender {
     std::vector<std::pair<Direction, PayloadOutcome>> losses;
     for (const Direction direction : directions) {
       for (const FrameKind kind : kinds) {
-        const auto outcome =
-            read_payload(store_, record_, direction, kind, [&](record::PayloadPiece& piece) {
-              size += piece.bytes.size();
-              all.push_back({direction, kind, std::move(piece)});
-              return size <= sorted_limit;
-            });
+        const auto outcome = read_payload(store_, record_, direction, kind, [&](record::PayloadPiece& piece) {
+          size += piece.bytes.size();
+          all.push_back({direction, kind, std::move(piece)});
+          return size <= sorted_limit;
+        });
         if (!outcome) return outcome.error();
         if (size > sorted_limit) {
           return make_error("too_large",
@@ -135,8 +133,9 @@ class PayloadSender {
       sent += of_kind;
     const auto captured = content(direction).captured_size();
     if (sent >= captured) return true;
-    return tell_loss(direction, {v1::PayloadChunk::STATE_DAMAGED,
-                                 fmt::format("{} of {} captured bytes are missing", captured - sent, captured)});
+    return tell_loss(direction,
+                     {v1::PayloadChunk::STATE_DAMAGED,
+                      fmt::format("{} of {} captured bytes are missing", captured - sent, captured)});
   }
 
   bool tell_loss(Direction direction, const PayloadOutcome& outcome) {

@@ -79,7 +79,8 @@ class Tail {
 
   static Error unknown_place() {
     return invalid(
-        "the cursor is behind the newest record: it is of another store, or the store has lost its end; leave "
+        "the cursor is behind the newest record: it is of another store, or the store has lost its end; "
+        "leave "
         "it out to begin with what comes now");
   }
 

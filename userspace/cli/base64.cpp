@@ -13,9 +13,9 @@ std::string to_base64(std::string_view bytes) {
     bytes.remove_prefix(piece.size());
     const auto end = result.size();
     result.resize(end + (piece.size() + 2) / 3 * 4 + 1);
-    const int written = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(result.data() + end),
-                                        reinterpret_cast<const unsigned char*>(piece.data()),
-                                        static_cast<int>(piece.size()));
+    const int written =
+        EVP_EncodeBlock(reinterpret_cast<unsigned char*>(result.data() + end),
+                        reinterpret_cast<const unsigned char*>(piece.data()), static_cast<int>(piece.size()));
     result.resize(end + static_cast<std::size_t>(written));
   }
   return result;

@@ -13,7 +13,8 @@ std::string quoted(const std::string& value) {
   auto text = safe(value);
   if (!text.empty() && std::string_view("=+-@").find(text.front()) != std::string_view::npos)
     text.insert(text.begin(), '\'');
-  if (text.find_first_of(",\"") == std::string::npos && (text.empty() || (text.front() != ' ' && text.back() != ' ')))
+  if (text.find_first_of(",\"") == std::string::npos &&
+      (text.empty() || (text.front() != ' ' && text.back() != ' ')))
     return text;
   std::string result = "\"";
   for (const char c : text) {

@@ -1,7 +1,7 @@
 // Comma-separated values as RFC 4180 has them, for spreadsheets: a title line, lines that end in CR LF.
 //
-// Values come from workloads and targets. Control characters are escaped as on terminals (\n, \x1b), and what a
-// spreadsheet would take for a formula (= + - @ first) gets an apostrophe in front.
+// Values come from workloads and targets. Control characters are escaped as on terminals (\n, \x1b), and what
+// a spreadsheet would take for a formula (= + - @ first) gets an apostrophe in front.
 #pragma once
 
 #include <string>

@@ -33,8 +33,8 @@ Result<CursorFile> CursorFile::open(const std::string& path) {
   if (size == 0) return file;
   const std::string_view line(buffer.data(), static_cast<std::size_t>(size));
   if (line.size() != line_size || !line.starts_with(title) || line.back() != '\n') {
-    return make_error("invalid",
-                      path + " is no cursor file, or a damaged one: name another, or remove it to begin anew");
+    return make_error(
+        "invalid", path + " is no cursor file, or a damaged one: name another, or remove it to begin anew");
   }
   const auto cursor = line.substr(title.size(), longest_cursor);
   file.cursor_ = cursor.substr(0, cursor.find(' '));

@@ -10,8 +10,8 @@ namespace callgate::cli {
 
 class CursorFile {
  public:
-  // Opens or creates the file, and locks it, so that two commands do not share it. Errors: busy, invalid (it is
-  // another kind of file), system errors.
+  // Opens or creates the file, and locks it, so that two commands do not share it. Errors: busy, invalid (it
+  // is another kind of file), system errors.
   [[nodiscard]] static Result<CursorFile> open(const std::string& path);
 
   // Empty: nothing was kept yet.

@@ -65,8 +65,8 @@ Result<ExportFile> ExportFile::create(const std::string& path, bool replace) {
 Result<void> ExportFile::commit() {
   stream_.close();
   if (!stream_) {
-    return make_error("write_failed",
-                      "the export could not be written beside " + path_ + ": is the disk full? Nothing was left there");
+    return make_error("write_failed", "the export could not be written beside " + path_ +
+                                          ": is the disk full? Nothing was left there");
   }
   const Fd file(::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0 || ::fsync(file.get()) != 0) return system_error("put " + path_ + " on disk", errno);

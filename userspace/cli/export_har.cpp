@@ -51,7 +51,8 @@ double milliseconds(std::uint32_t from_us, std::uint32_t to_us) {
 json::object timings_of(const v1::Timings& timings) {
   const auto ready = std::max(timings.connected_us(), timings.handshaken_us());
   const bool tls = timings.handshaken_us() != 0;
-  const auto first = std::max(ready, timings.first_byte_us() == 0 ? timings.total_us() : timings.first_byte_us());
+  const auto first =
+      std::max(ready, timings.first_byte_us() == 0 ? timings.total_us() : timings.first_byte_us());
   json::object result{{"blocked", -1}, {"dns", -1}, {"connect", -1}, {"ssl", -1}, {"send", 0}};
   if (ready != 0) result["connect"] = milliseconds(0, ready);
   if (tls) result["ssl"] = milliseconds(timings.connected_us(), timings.handshaken_us());
@@ -175,11 +176,13 @@ class HarWriter final : public ExportWriter {
     auto& message = messages_[chunk.direction() == v1::PayloadChunk::DIRECTION_REQUEST ? 0 : 1];
     if (const auto loss = payload_loss(chunk); !loss.empty()) note(message, loss);
     if (chunk.truncated()) note(message, "truncated: more passed than was captured");
-    if (chunk.kind() == v1::PayloadChunk::KIND_HEAD && message.head.size() < largest_head) message.head += chunk.data();
+    if (chunk.kind() == v1::PayloadChunk::KIND_HEAD && message.head.size() < largest_head)
+      message.head += chunk.data();
     if (chunk.kind() != v1::PayloadChunk::KIND_BODY) return;
     message.body_size += chunk.data().size();
     if (message.body_size > largest_body) {
-      if (!message.body.empty()) note(message, "left out: the body is larger than 16 MiB, --format jsonl has it whole");
+      if (!message.body.empty())
+        note(message, "left out: the body is larger than 16 MiB, --format jsonl has it whole");
       message.body.clear();
     } else {
       message.body += chunk.data();

@@ -26,7 +26,8 @@ class ExportWriter {
 // "payloads". Memory is one piece.
 [[nodiscard]] std::unique_ptr<ExportWriter> make_jsonl_writer(std::ostream& out, bool payloads);
 
-// HTTP Archive 1.2, HTTP calls only. Memory is the largest body, which is left out, with a comment, above 16 MiB.
+// HTTP Archive 1.2, HTTP calls only. Memory is the largest body, which is left out, with a comment, above 16
+// MiB.
 [[nodiscard]] std::unique_ptr<ExportWriter> make_har_writer(std::ostream& out, bool payloads);
 
 }  // namespace callgate::cli

@@ -38,7 +38,8 @@ int hex_digit(char c) {
 std::string form_decoded(std::string_view text) {
   std::string result;
   for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] == '%' && at + 2 < text.size() && hex_digit(text[at + 1]) >= 0 && hex_digit(text[at + 2]) >= 0) {
+    if (text[at] == '%' && at + 2 < text.size() && hex_digit(text[at + 1]) >= 0 &&
+        hex_digit(text[at + 2]) >= 0) {
       result += static_cast<char>(hex_digit(text[at + 1]) * 16 + hex_digit(text[at + 2]));
       at += 2;
     } else {
@@ -75,7 +76,8 @@ HttpHead parse_http_head(std::string_view text) {
     } else if (begins) {
       head = {std::string(line), {}};
       begins = false;
-    } else if (const auto colon = line.find(':'); colon != std::string_view::npos && head.fields.size() < HttpHead::most_fields) {
+    } else if (const auto colon = line.find(':');
+               colon != std::string_view::npos && head.fields.size() < HttpHead::most_fields) {
       head.fields.emplace_back(line.substr(0, colon), trimmed(line.substr(colon + 1)));
     }
   }

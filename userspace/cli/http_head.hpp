@@ -1,5 +1,5 @@
-// The captured head of an HTTP/1.1 message, read leniently: it has passed a strict parser already, or has been
-// cut, and is only shown.
+// The captured head of an HTTP/1.1 message, read leniently: it has passed a strict parser already, or has
+// been cut, and is only shown.
 #pragma once
 
 #include <string>
@@ -37,6 +37,7 @@ struct StartLine {
 [[nodiscard]] std::string media_type(std::string_view content_type);
 
 // "name=value&…" as names and values, %XX and + decoded; at most `most` of them.
-[[nodiscard]] std::vector<std::pair<std::string, std::string>> parse_form(std::string_view text, std::size_t most);
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> parse_form(std::string_view text,
+                                                                          std::size_t most);
 
 }  // namespace callgate::cli

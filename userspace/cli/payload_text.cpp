@@ -40,7 +40,8 @@ std::string payload_loss(const v1::PayloadChunk& chunk) {
     case v1::PayloadChunk::STATE_ERASED:
       return "erased: it was removed on demand";
     default:
-      return "DAMAGED: " + (chunk.problem().empty() ? std::string("it cannot be read") : safe(chunk.problem()));
+      return "DAMAGED: " +
+             (chunk.problem().empty() ? std::string("it cannot be read") : safe(chunk.problem()));
   }
 }
 
@@ -95,7 +96,8 @@ void PayloadPrinter::print_piece(bool last) {
   } else {
     text.text = is_text(bytes) ? safe_lines(bytes) : hex_dump(bytes, offset_);
   }
-  const auto part = offset_ > 0 || (!last && in_pieces_) ? fmt::format("from byte {}, ", show_number(offset_)) : "";
+  const auto part =
+      offset_ > 0 || (!last && in_pieces_) ? fmt::format("from byte {}, ", show_number(offset_)) : "";
   const auto note = text.note.empty() ? "" : "; " + text.note;
   output_.out << output_.paint(fmt::format("  {} ({}{}{})", payload_title(direction_, kind_), part,
                                            show_size(bytes.size()), note),
@@ -120,7 +122,8 @@ void PayloadPrinter::print_loss(const v1::PayloadChunk& chunk) {
   }
   const bool damaged = chunk.state() == v1::PayloadChunk::STATE_DAMAGED;
   damaged_ = damaged_ || damaged;
-  if (!in_pieces_) output_.out << output_.paint("  " + payload_title(direction_, kind_), Colour::faint) << '\n';
+  if (!in_pieces_)
+    output_.out << output_.paint("  " + payload_title(direction_, kind_), Colour::faint) << '\n';
   print_mark(payload_loss(chunk), damaged ? Colour::bad : Colour::warning);
   const bool head = kind_ == v1::PayloadChunk::KIND_HEAD;
   const auto& digest = head ? content().head_sha256() : content().body_sha256();
@@ -135,8 +138,10 @@ void PayloadPrinter::print_loss(const v1::PayloadChunk& chunk) {
 void PayloadPrinter::print_cut(const v1::PayloadChunk& chunk) {
   cut_ = true;
   if (!bytes_.empty()) print_piece(true);
-  if (!in_pieces_) output_.out << output_.paint("  " + payload_title(direction_, kind_), Colour::faint) << '\n';
-  const auto omitted = chunk.omitted() == 0 ? std::string("more bytes passed") : show_size(chunk.omitted()) + " more passed";
+  if (!in_pieces_)
+    output_.out << output_.paint("  " + payload_title(direction_, kind_), Colour::faint) << '\n';
+  const auto omitted =
+      chunk.omitted() == 0 ? std::string("more bytes passed") : show_size(chunk.omitted()) + " more passed";
   print_mark(fmt::format("truncated: {} and were not captured", omitted), Colour::warning);
   if (content().body_sha256().empty()) return;
   const bool whole = content().hashed_size() == content().size();

@@ -49,15 +49,16 @@ bool Replay::add(const v1::Record& record) {
   record_ = record;
   if (!pass_time(record.opened_ns())) return false;
   const auto& id = record.call_id().empty() ? record.session_id() : record.call_id();
-  const std::string line =
-      fmt::format("{}  {}  {}, {}", show_time(record.opened_ns()), to_hex(as_bytes(id)),
-                  record.function().empty() ? "connection to " + show_endpoint(record.destination()) : record.function(),
-                  decision_text(record));
+  const std::string line = fmt::format(
+      "{}  {}  {}, {}", show_time(record.opened_ns()), to_hex(as_bytes(id)),
+      record.function().empty() ? "connection to " + show_endpoint(record.destination()) : record.function(),
+      decision_text(record));
   output_.out << output_.paint(safe(line), Colour::strong) << std::endl;
   return output_.out.good();
 }
 
-void Replay::print_time(std::uint64_t now, v1::PayloadChunk::Direction direction, const std::string& text) const {
+void Replay::print_time(std::uint64_t now, v1::PayloadChunk::Direction direction,
+                        const std::string& text) const {
   const bool request = direction == v1::PayloadChunk::DIRECTION_REQUEST;
   const std::uint64_t since = now > start_ns_ ? now - start_ns_ : 0;
   output_.out << output_.paint(fmt::format("{} {}  {}", request ? "→" : "←", seconds(since), text),
@@ -74,16 +75,19 @@ bool Replay::add(const v1::PayloadChunk& chunk) {
     return output_.out.flush().good();
   }
   if (chunk.data().empty()) {
-    if (chunk.truncated()) print_time(now_ns_, chunk.direction(), title + " [truncated: more passed than was captured]");
+    if (chunk.truncated())
+      print_time(now_ns_, chunk.direction(), title + " [truncated: more passed than was captured]");
     return output_.out.flush().good();
   }
   auto& half = halves_[chunk.direction() == v1::PayloadChunk::DIRECTION_REQUEST ? 0 : 1];
   const std::string bytes = half + chunk.data();
   const auto whole = whole_characters(bytes);
   half = bytes.substr(whole);
-  const auto offset = chunk.offset() - std::min<std::uint64_t>(chunk.offset(), bytes.size() - chunk.data().size());
-  print_time(now_ns_, chunk.direction(),
-             fmt::format("{}, {} from byte {}", title, show_size(chunk.data().size()), show_number(chunk.offset())));
+  const auto offset =
+      chunk.offset() - std::min<std::uint64_t>(chunk.offset(), bytes.size() - chunk.data().size());
+  print_time(
+      now_ns_, chunk.direction(),
+      fmt::format("{}, {} from byte {}", title, show_size(chunk.data().size()), show_number(chunk.offset())));
   std::string_view text = std::string_view(bytes).substr(0, whole);
   const auto shown = is_text(text) ? safe_lines(text) : hex_dump(text, offset);
   for (std::string_view left = shown; !left.empty();) {

@@ -20,7 +20,8 @@ Result<std::string> each_page(control::Client& client, v1::ListSessionsRequest r
     if (!reply) return reply.error();
     const auto size = static_cast<std::uint64_t>(reply->records_size());
     if (size > limit)
-      return make_error("internal", "callgated sent more records than were asked for: it is of another version");
+      return make_error("internal",
+                        "callgated sent more records than were asked for: it is of another version");
     limit -= size;
     wanted = size == 0 || take(*reply);
     request.set_page_token(reply->next_page_token());

@@ -111,7 +111,8 @@ class Export {
   }
 
   void begin(const v1::Record& record) {
-    progress_line_.show(fmt::format("{} calls exported, now at {}", show_number(calls_), show_time(record.opened_ns())));
+    progress_line_.show(
+        fmt::format("{} calls exported, now at {}", show_number(calls_), show_time(record.opened_ns())));
     ++calls_;
     writer_->begin(record);
   }
@@ -160,22 +161,27 @@ void add_sessions_export(CLI::App& sessions, Context& context) {
       ->type_name("FORMAT")
       ->capture_default_str()
       ->check(CLI::IsMember({"jsonl", "har"}));
-  command->add_flag("--payloads", options->payloads, "Also what was sent and answered, as far as it was captured");
+  command->add_flag("--payloads", options->payloads,
+                    "Also what was sent and answered, as far as it was captured");
   command->add_option("-o,--output", options->file, "Where to (default: standard output)")->type_name("FILE");
   command->add_flag("--force", options->force, "Replace the file if it is there already");
   command->footer(
-      "The file is written under another name beside its place and renamed when it is whole; it is readable for "
+      "The file is written under another name beside its place and renamed when it is whole; it is readable "
+      "for "
       "you alone.\n"
-      "Filters give the newest call first. A line of jsonl is a record as --json has it; with --payloads it has "
+      "Filters give the newest call first. A line of jsonl is a record as --json has it; with --payloads it "
+      "has "
       "an array\n"
-      "\"payloads\" of pieces: {\"part\", \"state\", \"offset\", \"time\", \"base64\"}. In HAR, bodies that are no text "
+      "\"payloads\" of pieces: {\"part\", \"state\", \"offset\", \"time\", \"base64\"}. In HAR, bodies that "
+      "are no text "
       "are in base64,\n"
       "and \"_callgate\" says who called and what was decided.\n"
       "\n"
       "Examples:\n"
       "  callgate sessions export --since 1d --decision deny -o denied.jsonl\n"
       "  callgate sessions export --since 1h --workload shop --format har --payloads -o shop.har\n"
-      "  callgate sessions export 00000000002a --payloads | jq -r '.payloads[] | select(.part == \"response body\") | "
+      "  callgate sessions export 00000000002a --payloads | jq -r '.payloads[] | select(.part == \"response "
+      "body\") | "
       ".base64' | base64 -d");
   command->callback([&context, options] {
     context.action = [&context, options] { return export_sessions(context, *options); };

@@ -54,7 +54,8 @@ class Pace {
 int replay_session(const Context& context, const Options& options) {
   const auto& output = context.output;
   if (output.json)
-    return context.fail({"invalid", "a replay is for people: `callgate --json sessions show` has each piece with its time"});
+    return context.fail(
+        {"invalid", "a replay is for people: `callgate --json sessions show` has each piece with its time"});
   const auto speed = parse_speed(options.speed);
   if (!speed) return context.fail({"invalid", "a speed is a factor such as 2 or 0.5, or max"});
   auto client = context.connect();
@@ -90,9 +91,11 @@ void add_sessions_replay(CLI::App& sessions, Context& context) {
   command->add_flag("--step", options->step, "Wait for Enter, and not for the time to pass");
   add_choice_options(*command, options->choice);
   command->footer(
-      "Shows what passed as it passed: → was sent by the caller, ← was answered, each piece with the time since "
+      "Shows what passed as it passed: → was sent by the caller, ← was answered, each piece with the time "
+      "since "
       "the session\n"
-      "began, = is the end of a call. Nothing is sent anywhere. Text is shown as text, the rest as a hex dump; "
+      "began, = is the end of a call. Nothing is sent anywhere. Text is shown as text, the rest as a hex "
+      "dump; "
       "control\n"
       "characters are escaped.\n"
       "\n"

@@ -70,9 +70,11 @@ class SearchPrinter {
                                  show_number(progress_.calls()), show_size(progress_.bytes()));
       note(progress_.expired(), "could not be searched: retention has removed their payload");
       note(progress_.erased(), "could not be searched: their payload was erased on demand");
-      note(progress_.damaged(), "could not be searched: their payload is DAMAGED, see `callgate sessions show`");
+      note(progress_.damaged(),
+           "could not be searched: their payload is DAMAGED, see `callgate sessions show`");
       note(progress_.truncated(), "had more payload than was captured");
-      if (progress_.limited()) output_.err << "callgate: there are more places than --limit: these are the newest\n";
+      if (progress_.limited())
+        output_.err << "callgate: there are more places than --limit: these are the newest\n";
     }
     if (progress_.damaged() > 0) return exit_finding;
     return hits_ == 0 ? exit_not_found : exit_ok;
@@ -141,25 +143,31 @@ void add_sessions_search(CLI::App& sessions, Context& context) {
       ->required();
   add_filter_options(*command, options->filter, true);
   command->get_option("--since")->required();
-  command->add_flag("--regex", options->regex, "TEXT is a regular expression (RE2); ^ and $ are ends of lines");
+  command->add_flag("--regex", options->regex,
+                    "TEXT is a regular expression (RE2); ^ and $ are ends of lines");
   command->add_flag("-i,--ignore-case", options->ignore_case, "Upper and lower case are the same");
   command->add_option("--limit", options->limit, "How many places to find (100000 at most)")
       ->type_name("NUMBER")
       ->capture_default_str()
       ->check(CLI::Range(1, 100'000));
   command->footer(
-      "Reads the captured payload of all calls that were opened within the range of time and pass the filters: "
+      "Reads the captured payload of all calls that were opened within the range of time and pass the "
+      "filters: "
       "heads, bodies\n"
-      "and streams, both directions, newest call first. Bodies are searched as they were sent, so text within "
+      "and streams, both directions, newest call first. Bodies are searched as they were sent, so text "
+      "within "
       "gzip is not\n"
-      "found. Shows each place with what stands around it, and says what could not be searched. Exit status: 0 "
+      "found. Shows each place with what stands around it, and says what could not be searched. Exit status: "
+      "0 "
       "found, 5 not\n"
       "found, 1 payload is damaged. It runs with low priority, and Ctrl-C ends it.\n"
       "\n"
       "Examples:\n"
       "  callgate sessions search 4111111111111111 --since 7d\n"
-      "  callgate sessions search 'secret_[a-z]+' --regex --since 2026-01-31 --until 2026-02-02 --host '*.internal'\n"
-      "  callgate --json sessions search refund -i --since 1h --workload shop | jq -r '.hit.call_id // empty'");
+      "  callgate sessions search 'secret_[a-z]+' --regex --since 2026-01-31 --until 2026-02-02 --host "
+      "'*.internal'\n"
+      "  callgate --json sessions search refund -i --since 1h --workload shop | jq -r '.hit.call_id // "
+      "empty'");
   command->callback([&context, options] {
     context.action = [&context, options] { return search_sessions(context, *options); };
   });

@@ -123,8 +123,7 @@ bool end_matches(const RecordFilter& filter, const v1::Record& record) {
 }
 
 bool time_matches(const v1::SessionFilter& wanted, const v1::Record& record) {
-  return record.opened_ns() >= wanted.since() &&
-         (wanted.until() == 0 || record.opened_ns() < wanted.until());
+  return record.opened_ns() >= wanted.since() && (wanted.until() == 0 || record.opened_ns() < wanted.until());
 }
 
 }  // namespace

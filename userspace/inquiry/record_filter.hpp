@@ -13,10 +13,10 @@ namespace callgate::inquiry {
 
 // A v1::SessionFilter, checked.
 struct RecordFilter {
-  v1::SessionFilter wanted;             // what is compared as it stands
-  std::string host;                     // glob in lower case; empty: any
-  std::optional<v1::Verdict> verdict;   // of enforced and observed policies
-  bool would_deny = false;              // only what observed policies would deny
+  v1::SessionFilter wanted;            // what is compared as it stands
+  std::string host;                    // glob in lower case; empty: any
+  std::optional<v1::Verdict> verdict;  // of enforced and observed policies
+  bool would_deny = false;             // only what observed policies would deny
   std::optional<v1::Outcome> outcome;
   std::uint32_t least_status = 0;  // 0: any, also none
   std::uint32_t largest_status = 0;

@@ -69,7 +69,8 @@ bool TextSearch::search(bool last) {
   while (!enough_ && searched_ < end) {
     const re2::StringPiece text(window_.data(), window_.size());
     re2::StringPiece match;
-    const bool found = pattern_.expression_->Match(text, searched_, text.size(), re2::RE2::UNANCHORED, &match, 1);
+    const bool found =
+        pattern_.expression_->Match(text, searched_, text.size(), re2::RE2::UNANCHORED, &match, 1);
     const std::size_t start = found ? static_cast<std::size_t>(match.data() - window_.data()) : end;
     if (!found || start >= end) break;
     if (match.empty()) {  // an end of a line, for example

@@ -56,7 +56,8 @@ TEST_CASE("what is no JSON stays as it is") {
 }
 
 TEST_CASE("bodies are shown by their type") {
-  CHECK(body_text("application/problem+json; charset=utf-8", "", "{\"a\":1}", true).text == "{\n  \"a\": 1\n}\n");
+  CHECK(body_text("application/problem+json; charset=utf-8", "", "{\"a\":1}", true).text ==
+        "{\n  \"a\": 1\n}\n");
   CHECK(body_text("", "", "{\"a\":1}", true).note == "JSON, indented");
   CHECK(body_text("text/plain", "", "{\"a\":1}", true).text == "{\"a\":1}");
   CHECK(body_text("application/x-www-form-urlencoded", "", "a=1&b=x+y%21&c&%1b=%0a", true).text ==
@@ -67,7 +68,8 @@ TEST_CASE("bodies are shown by their type") {
 }
 
 TEST_CASE("no body can control the terminal, whatever its type") {
-  for (const auto* type : {"", "application/json", "text/html", "application/x-www-form-urlencoded", "\x1b[2J"}) {
+  for (const auto* type :
+       {"", "application/json", "text/html", "application/x-www-form-urlencoded", "\x1b[2J"}) {
     for (const auto* body : {"\x1b[2J", "{\"a\":\"\xc2\x9b\"}", "a=%1b[2J&\x07", "\xe2\x80\xae"}) {
       const auto shown = body_text(type, "", body, true);
       for (const char c : shown.text + shown.note)
@@ -80,8 +82,8 @@ TEST_CASE("no body can control the terminal, whatever its type") {
 
 TEST_CASE("gzip and deflate are undone, with and without a wrapper") {
   const std::string text = "{\"a\":[1,2]}";
-  for (const auto& [coding, wrapper] : {std::pair{"gzip", 31}, std::pair{"X-GZIP", 31}, std::pair{"deflate", 15},
-                                        std::pair{"deflate", -15}}) {
+  for (const auto& [coding, wrapper] : {std::pair{"gzip", 31}, std::pair{"X-GZIP", 31},
+                                        std::pair{"deflate", 15}, std::pair{"deflate", -15}}) {
     const auto decoded = decode_content(coding, compress(text, wrapper), 1000);
     CHECK(decoded.known);
     CHECK(decoded.whole);

@@ -37,7 +37,8 @@ TEST_CASE("two commands do not share a place") {
 
 TEST_CASE("a file that is no cursor file is left alone") {
   const testing::Directory directory;
-  for (const std::string text : {"x", "callgate cursor 7\n", "# a configuration\nof something else, and longer than a cursor is\n"}) {
+  for (const std::string text :
+       {"x", "callgate cursor 7\n", "# a configuration\nof something else, and longer than a cursor is\n"}) {
     const auto path = directory.write("other", text);
     CHECK(CursorFile::open(path).error().code == "invalid");
     std::ifstream in(path);
@@ -50,6 +51,7 @@ TEST_CASE("what is no cursor is not kept") {
   const testing::Directory directory;
   auto file = CursorFile::open(directory.path + "/cursor");
   REQUIRE(file);
-  for (const std::string& cursor : {std::string(), std::string("1 2"), std::string("1\n"), std::string(48, '1')})
+  for (const std::string& cursor :
+       {std::string(), std::string("1 2"), std::string("1\n"), std::string(48, '1')})
     CHECK(file->keep(cursor).error().code == "internal");
 }

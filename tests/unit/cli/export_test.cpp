@@ -21,7 +21,8 @@ namespace json = boost::json;
 
 namespace {
 
-v1::PayloadChunk chunk(v1::PayloadChunk::Direction direction, v1::PayloadChunk::Kind kind, const std::string& data) {
+v1::PayloadChunk chunk(v1::PayloadChunk::Direction direction, v1::PayloadChunk::Kind kind,
+                       const std::string& data) {
   v1::PayloadChunk result;
   result.set_direction(direction);
   result.set_kind(kind);
@@ -43,7 +44,8 @@ v1::Record call() {
   return record;
 }
 
-json::value har(const std::vector<v1::PayloadChunk>& chunks, const v1::Record& record = call(), bool payloads = true) {
+json::value har(const std::vector<v1::PayloadChunk>& chunks, const v1::Record& record = call(),
+                bool payloads = true) {
   std::ostringstream out;
   const auto writer = make_har_writer(out, payloads);
   writer->begin(record);
@@ -107,10 +109,12 @@ TEST_CASE("without payloads a line of jsonl is the record") {
 }
 
 TEST_CASE("an archive has what HAR 1.2 demands") {
-  const auto value = har({chunk(request, head, "POST /v1/refunds?q=a%20b HTTP/1.1\r\nHost: pay\r\nContent-Type: text/plain\r\n\r\n"),
-                          chunk(request, body, "give "), chunk(request, body, "back"),
-                          chunk(response, head, "HTTP/1.1 200 Very Well\r\nContent-Type: text/html\r\n\r\n"),
-                          chunk(response, body, "<p>done")});
+  const auto value =
+      har({chunk(request, head,
+                 "POST /v1/refunds?q=a%20b HTTP/1.1\r\nHost: pay\r\nContent-Type: text/plain\r\n\r\n"),
+           chunk(request, body, "give "), chunk(request, body, "back"),
+           chunk(response, head, "HTTP/1.1 200 Very Well\r\nContent-Type: text/html\r\n\r\n"),
+           chunk(response, body, "<p>done")});
   CHECK(value.at("log").at("version").as_string() == "1.2");
   CHECK(value.at("log").at("creator").at("name").as_string() == "callgate");
   const auto& entry = value.at("log").at("entries").at(0);
@@ -143,7 +147,8 @@ TEST_CASE("an archive has what HAR 1.2 demands") {
 TEST_CASE("bodies that are no text are in base64, and what is missing is said") {
   auto cut = chunk(response, body, "");
   cut.set_truncated(true);
-  const auto value = har({chunk(request, body, "\xff\xfe"), chunk(response, body, std::string("\x01\x02", 2)), cut});
+  const auto value =
+      har({chunk(request, body, "\xff\xfe"), chunk(response, body, std::string("\x01\x02", 2)), cut});
   const auto& entry = value.at("log").at("entries").at(0);
   CHECK(entry.at("request").at("postData").at("text").as_string() == "//4=");
   CHECK(entry.at("request").at("postData").at("_encoding").as_string() == "base64");
@@ -152,7 +157,15 @@ TEST_CASE("bodies that are no text are in base64, and what is missing is said") 
   CHECK(answer.at("comment").as_string().find("truncated") == 0);
   auto lost = chunk(response, body, "");
   lost.set_state(v1::PayloadChunk::STATE_ERASED);
-  CHECK(har({lost}).at("log").at("entries").at(0).at("response").at("content").at("comment").as_string().find("erased") == 0);
+  CHECK(har({lost})
+            .at("log")
+            .at("entries")
+            .at(0)
+            .at("response")
+            .at("content")
+            .at("comment")
+            .as_string()
+            .find("erased") == 0);
 }
 
 TEST_CASE("a body that would take too much memory is left out, and said to be") {
@@ -181,7 +194,8 @@ TEST_CASE("an archive without payloads has the calls, and other protocols have n
 }
 
 TEST_CASE("hostile heads make an archive that can be read") {
-  const auto value = har({chunk(request, head, "\xff\x1b[2J\r\n\x80: \xfe\r\n"), chunk(response, head, std::string("\0\0", 2))});
+  const auto value = har(
+      {chunk(request, head, "\xff\x1b[2J\r\n\x80: \xfe\r\n"), chunk(response, head, std::string("\0\0", 2))});
   CHECK(value.at("log").at("entries").as_array().size() == 1);
 }
 

@@ -5,7 +5,8 @@
 using namespace callgate::cli;
 
 TEST_CASE("a head is a line and fields") {
-  const auto head = parse_http_head("POST /x?q=1 HTTP/1.1\r\nHost: pay\r\nX-A:  1 \r\nx-a: 2\r\nno field\r\n\r\n");
+  const auto head =
+      parse_http_head("POST /x?q=1 HTTP/1.1\r\nHost: pay\r\nX-A:  1 \r\nx-a: 2\r\nno field\r\n\r\n");
   CHECK(head.start_line == "POST /x?q=1 HTTP/1.1");
   REQUIRE(head.fields.size() == 3);
   CHECK(head.field("HOST") == "pay");

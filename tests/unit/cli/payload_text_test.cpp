@@ -21,7 +21,8 @@ v1::PayloadChunk chunk(const std::string& data, v1::PayloadChunk::Kind kind = v1
   return result;
 }
 
-v1::PayloadChunk lost(v1::PayloadChunk::State state, v1::PayloadChunk::Kind kind = v1::PayloadChunk::KIND_BODY) {
+v1::PayloadChunk lost(v1::PayloadChunk::State state,
+                      v1::PayloadChunk::Kind kind = v1::PayloadChunk::KIND_BODY) {
   v1::PayloadChunk result;
   result.set_direction(v1::PayloadChunk::DIRECTION_RESPONSE);
   result.set_kind(kind);
@@ -91,7 +92,8 @@ TEST_CASE("pieces of one part are one, and a cut is marked with what is known of
 TEST_CASE("payload that is gone is said to be, with what the record keeps of it") {
   const auto expired = show({lost(v1::PayloadChunk::STATE_EXPIRED)});
   CHECK(contains(expired.text, "  response body\n    [expired: retention has removed it]\n"));
-  CHECK(contains(expired.text, "[the record keeps its size 976.6 KiB (1,000,000 B) and its salted sha256 cdcd"));
+  CHECK(contains(expired.text,
+                 "[the record keeps its size 976.6 KiB (1,000,000 B) and its salted sha256 cdcd"));
   CHECK_FALSE(expired.damaged);
   CHECK(contains(show({lost(v1::PayloadChunk::STATE_ERASED)}).text, "[erased: "));
 }
@@ -103,7 +105,8 @@ TEST_CASE("payload that cannot be read is loud, and so is a hole") {
   CHECK(contains(shown.text, "[DAMAGED: payload.3 is damaged\\x1b[2J]"));
   CHECK(shown.damaged);
   const auto hole = show({chunk("abc"), chunk("def", v1::PayloadChunk::KIND_BODY, 10)});
-  CHECK(contains(hole.text, "abc\n    [DAMAGED: 7 B are missing here]\n  request body (from byte 10, 3 B)\n    def\n"));
+  CHECK(contains(hole.text,
+                 "abc\n    [DAMAGED: 7 B are missing here]\n  request body (from byte 10, 3 B)\n    def\n"));
   CHECK(hole.damaged);
 }
 

@@ -21,7 +21,8 @@ v1::ShowSessionPart record() {
   return part;
 }
 
-v1::ShowSessionPart piece(std::uint64_t after_ms, bool request, const std::string& data, std::uint64_t offset = 0) {
+v1::ShowSessionPart piece(std::uint64_t after_ms, bool request, const std::string& data,
+                          std::uint64_t offset = 0) {
   v1::ShowSessionPart part;
   auto& chunk = *part.mutable_payload();
   chunk.set_direction(request ? v1::PayloadChunk::DIRECTION_REQUEST : v1::PayloadChunk::DIRECTION_RESPONSE);
@@ -75,7 +76,8 @@ TEST_CASE("a clock that was set back stops nothing") {
 }
 
 TEST_CASE("characters that pieces cut in two come whole, and other bytes as a dump") {
-  const auto played = play({record(), piece(1, true, "a\xe6\x97"), piece(2, true, "\xa5z", 3), piece(3, false, "\x01\x02", 7)});
+  const auto played = play(
+      {record(), piece(1, true, "a\xe6\x97"), piece(2, true, "\xa5z", 3), piece(3, false, "\x01\x02", 7)});
   CHECK(played.text.find("    a\n") != std::string::npos);
   CHECK(played.text.find("    \xe6\x97\xa5z\n") != std::string::npos);
   CHECK(played.text.find("    000007  01 02") != std::string::npos);

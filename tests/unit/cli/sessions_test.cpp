@@ -30,7 +30,8 @@ class ManySessions : public control::test::FakeBackend {
 
   static v1::Record call(std::size_t number) {
     auto record = cli::test::sample();
-    record.set_session_id(std::string(14, '\0') + static_cast<char>(number / 256) + static_cast<char>(number % 256));
+    record.set_session_id(std::string(14, '\0') + static_cast<char>(number / 256) +
+                          static_cast<char>(number % 256));
     record.set_call_id(record.session_id());
     record.set_function("http:GET pay.internal/" + std::to_string(number));
     record.set_status(number % 5 == 0 ? 500 : 200);
@@ -38,7 +39,8 @@ class ManySessions : public control::test::FakeBackend {
     return record;
   }
 
-  Result<v1::ListSessionsReply> list_sessions(const control::Peer&, const v1::ListSessionsRequest& request) override {
+  Result<v1::ListSessionsReply> list_sessions(const control::Peer&,
+                                              const v1::ListSessionsRequest& request) override {
     ++asked;
     v1::ListSessionsReply reply;
     const auto start = request.page_token().empty() ? 0U : std::stoul(request.page_token());
@@ -47,7 +49,8 @@ class ManySessions : public control::test::FakeBackend {
     std::map<std::string, std::uint64_t> groups;
     std::vector<v1::Record> found;
     for (auto at = start; at < end && !empty; ++at) {
-      if (!request.count() && request.order() == v1::SESSION_ORDER_TIME && found.size() == request.page_size()) {
+      if (!request.count() && request.order() == v1::SESSION_ORDER_TIME &&
+          found.size() == request.page_size()) {
         end = at;
         break;
       }
@@ -153,7 +156,8 @@ TEST_CASE("a list goes on over stretches, also empty ones, until it has what was
   CHECK(contains(some.out, "There are older ones: add --cursor 850"));
   const auto rest = agent.callgate({"sessions", "list", "--cursor", "2400", "--calls"});
   CHECK(lines(rest.out) == 1 + 50 + 1);
-  const auto sessions = boost::json::parse(agent.callgate({"--json", "sessions", "list", "--limit", "500"}).out);
+  const auto sessions =
+      boost::json::parse(agent.callgate({"--json", "sessions", "list", "--limit", "500"}).out);
   CHECK(sessions.at("sessions").as_array().size() == 500);
   CHECK(sessions.at("next_cursor").as_string() == "900");
 }
@@ -163,7 +167,8 @@ TEST_CASE("the longest calls are those of all stretches") {
   const auto listed = agent.callgate({"sessions", "list", "--sort", "duration", "--limit", "3", "--csv"});
   std::vector<std::uint32_t> expected;
   for (std::size_t number = 0; number < ManySessions::calls; ++number) {
-    if (number / ManySessions::stretch != 1) expected.push_back(ManySessions::call(number).timings().total_us());
+    if (number / ManySessions::stretch != 1)
+      expected.push_back(ManySessions::call(number).timings().total_us());
   }
   std::sort(expected.rbegin(), expected.rend());
   CHECK(lines(listed.out) == 4);
@@ -178,23 +183,24 @@ TEST_CASE("counts are added over stretches") {
         "CALLS  STATUS\n1,680  200\n  420  500\n");
   CHECK(agent.callgate({"sessions", "list", "--count-by", "status", "--csv"}).out ==
         "status,calls\r\n200,1680\r\n500,420\r\n");
-  const auto counted = boost::json::parse(agent.callgate({"--json", "sessions", "list", "--count-by", "status"}).out);
+  const auto counted =
+      boost::json::parse(agent.callgate({"--json", "sessions", "list", "--count-by", "status"}).out);
   CHECK(counted.at("count").as_int64() == 2100);
   CHECK(counted.at("groups").at(1).at("count").as_int64() == 420);
 }
 
 TEST_CASE("options that contradict each other are usage errors") {
   const Agent agent;
-  for (const auto& arguments : std::vector<std::vector<std::string>>{
-           {"--json", "sessions", "list", "--csv"},
-           {"sessions", "list", "--all", "--limit", "3"},
-           {"--json", "sessions", "list", "--all"},
-           {"sessions", "list", "--sort", "duration", "--cursor", "3"},
-           {"sessions", "list", "--since", "1h", "--until", "2h"},
-           {"sessions", "list", "--status", "9"},
-           {"--json", "sessions", "show", "abcdef", "--raw"},
-           {"--json", "sessions", "replay", "abcdef"},
-           {"sessions", "replay", "abcdef", "--speed", "slow"}}) {
+  for (const auto& arguments :
+       std::vector<std::vector<std::string>>{{"--json", "sessions", "list", "--csv"},
+                                             {"sessions", "list", "--all", "--limit", "3"},
+                                             {"--json", "sessions", "list", "--all"},
+                                             {"sessions", "list", "--sort", "duration", "--cursor", "3"},
+                                             {"sessions", "list", "--since", "1h", "--until", "2h"},
+                                             {"sessions", "list", "--status", "9"},
+                                             {"--json", "sessions", "show", "abcdef", "--raw"},
+                                             {"--json", "sessions", "replay", "abcdef"},
+                                             {"sessions", "replay", "abcdef", "--speed", "slow"}}) {
     CHECK(agent.callgate(arguments).status == 2);
   }
   CHECK(agent.backend.asked == 0);

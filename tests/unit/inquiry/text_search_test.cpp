@@ -24,7 +24,8 @@ std::vector<Hit> search(const std::string& text, const std::vector<std::string>&
   auto pattern = TextPattern::compile(text, regex, ignore_case);
   REQUIRE(pattern);
   TextSearch search(*pattern, [&](const TextMatch& match) {
-    hits.push_back({match.offset, std::string(match.before), std::string(match.match), std::string(match.after)});
+    hits.push_back(
+        {match.offset, std::string(match.before), std::string(match.match), std::string(match.after)});
     return true;
   });
   std::uint64_t offset = 0;
