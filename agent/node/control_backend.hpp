@@ -4,11 +4,13 @@
 // (MainCalls); the store of records is asked directly.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
 #include "config/config.hpp"
 #include "control/server.hpp"
+#include "node/evidence_reader.hpp"
 #include "node/main_calls.hpp"
 
 namespace callgate::kernel {
@@ -67,7 +69,9 @@ class ControlBackend final : public control::Backend {
   Result<void> show_session(const control::Peer& peer, const v1::ShowSessionRequest& request,
                             control::Stream<v1::ShowSessionPart>& stream) override;
   Result<void> tail_sessions(const control::Peer& peer, const v1::TailSessionsRequest& request,
-                             control::Stream<v1::Record>& stream) override;
+                             control::Stream<v1::TailItem>& stream) override;
+  Result<void> search_sessions(const control::Peer& peer, const v1::SearchSessionsRequest& request,
+                               control::Stream<v1::SearchPart>& stream) override;
   Result<v1::IdentityShowReply> identity_show(const control::Peer& peer,
                                               const v1::IdentityShowRequest& request) override;
   Result<v1::IdentityBundleReply> identity_bundle(const control::Peer& peer,
@@ -86,11 +90,16 @@ class ControlBackend final : public control::Backend {
   void add_kernel_counters(v1::StatusReply& reply) const;
   void add_certificates(v1::StatusReply& reply) const;
   // Any thread.
-  [[nodiscard]] bool may_see(const control::Peer& peer, const v1::Record& record) const;
-  [[nodiscard]] bool may_read_payload(const control::Peer& peer, const v1::Record& record) const;
+  [[nodiscard]] bool may_see(const control::Peer& peer, std::uint64_t workload) const;
+  [[nodiscard]] bool may_read_payload(const control::Peer& peer, std::uint64_t workload) const;
+  // What `peer` may read; valid as long as `peer`.
+  [[nodiscard]] EvidenceReader reader(const control::Peer& peer);
+  // Makes a record of what `peer` did, and returns when the journal has it.
+  [[nodiscard]] Result<void> record_event(const control::Peer& peer, v1::Event event);
 
   MainCalls& main_;
   AgentParts parts_;
+  std::atomic<unsigned> searches_ = 0;  // that are going on
 };
 
 }  // namespace callgate::node

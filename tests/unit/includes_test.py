@@ -21,9 +21,10 @@ ALLOWED = {
     "transport": {"base", "identity"},
     "workload": {"base", "identity", "kernel"},
     "control": {"base", "config"},
-    "cli": {"base", "config", "control", "kernel", "policy", "tlog"},
+    "cli": {"base", "config", "control", "inquiry", "kernel", "policy", "tlog"},
     "proxy": {"base", "identity", "kernel", "limit", "policy", "protocol", "record", "transport"},
-    "node": {"base", "bpf", "config", "control", "identity", "index", "kernel", "limit", "payload", "policy", "record", "tlog", "workload"},
+    "node": {"base", "bpf", "config", "control", "identity", "index", "inquiry", "kernel", "limit", "payload", "policy", "record", "tlog", "workload"},
+    "inquiry": {"base", "policy"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 

@@ -116,8 +116,10 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
   adapt_to_terminal(context.output, context.no_color);
   std::optional<Pager> pager;
   if (context.paged && !context.no_pager && !context.output.json && &out == &std::cout &&
-      ::isatty(STDOUT_FILENO) != 0)
+      ::isatty(STDOUT_FILENO) != 0) {
     pager.emplace();
+    context.in_pager = pager->running();
+  }
   return context.action();
 }
 

@@ -25,7 +25,8 @@ struct Context {
   std::string config;  // --config; empty: the default file, if it is there
   bool no_color = false;
   bool no_pager = false;
-  bool paged = false;  // what the chosen command prints may be long
+  bool paged = false;     // what the chosen command prints may be long
+  bool in_pager = false;  // and it goes to a pager: it may be endless
   // What stands behind "--" of `callgate run`.
   std::vector<std::string> after_dashes;
   // What the chosen command does; set while the command line is parsed. Returns the exit status.
@@ -49,10 +50,13 @@ void add_top(CLI::App& app, Context& context);
 void add_trace(CLI::App& app, Context& context);
 void add_upgrade(CLI::App& app, Context& context);
 void add_uninstall(CLI::App& app, Context& context);
-void add_sessions(CLI::App& app, Context& context);  // list, show, tail
+void add_sessions(CLI::App& app, Context& context);  // list, show, replay, search, tail, export
 void add_sessions_list(CLI::App& sessions, Context& context);
 void add_sessions_show(CLI::App& sessions, Context& context);
+void add_sessions_replay(CLI::App& sessions, Context& context);
+void add_sessions_search(CLI::App& sessions, Context& context);
 void add_sessions_tail(CLI::App& sessions, Context& context);
+void add_sessions_export(CLI::App& sessions, Context& context);
 void add_policy(CLI::App& app, Context& context);  // check, explain, test, diff, status, schema
 void add_policy_check(CLI::App& policy, Context& context);
 void add_policy_explain(CLI::App& policy, Context& context);

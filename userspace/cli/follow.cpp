@@ -1,16 +1,19 @@
 #include "cli/follow.hpp"
 
-#include <chrono>
-#include <thread>
+#include <algorithm>
 
 namespace callgate::cli {
 namespace {
 
-constexpr std::chrono::milliseconds pause{100};
-constexpr std::chrono::seconds patience{15};
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds first_pause{100};
+constexpr std::chrono::milliseconds longest_pause{5000};
+constexpr std::size_t most_held = 1000;
 
 bool is_gone(const Result<void>& ended) {
-  return ended || ended.error().code == "agent_unreachable" || ended.error().code == "unavailable";
+  return ended || ended.error().code == "agent_unreachable" || ended.error().code == "unavailable" ||
+         ended.error().code == "cancelled";
 }
 
 }  // namespace
@@ -29,40 +32,61 @@ bool Follower::stopped() {
 void Follower::stop() {
   const std::lock_guard lock(mutex_);
   stopping_ = true;
+  stopped_.notify_all();
   if (client_) client_->cancel();
 }
 
-Result<void> Follower::run(const v1::SessionFilter& filter,
-                           const std::function<bool(const v1::Record&)>& on_record,
-                           const std::function<void()>& on_gap) {
-  v1::TailSessionsRequest request;
-  *request.mutable_filter() = filter;
+bool Follower::take(const v1::TailItem& item, v1::TailSessionsRequest& request,
+                    const std::function<bool(const v1::TailItem&)>& on_item) {
+  heard_ = true;
+  if (item.cursor().empty() && held_.size() < most_held) {
+    held_.push_back(item);
+    return true;
+  }
+  for (const auto& held : held_)
+    wanted_ = wanted_ && on_item(held);
+  held_.clear();
+  wanted_ = wanted_ && on_item(item);
+  request.set_after(item.cursor());
+  return wanted_;
+}
+
+Result<void> Follower::read(v1::TailSessionsRequest& request,
+                            const std::function<bool(const v1::TailItem&)>& on_item) {
+  heard_ = false;
+  held_.clear();
+  auto client = context_.connect();
+  if (!client) return client.error();
+  if (!use(std::move(*client))) return {};
+  const auto asked = request;
+  return client_->tail_sessions(asked,
+                                [&](const v1::TailItem& item) { return take(item, request, on_item); });
+}
+
+Result<void> Follower::run(v1::TailSessionsRequest request,
+                           const std::function<bool(const v1::TailItem&)>& on_item,
+                           const std::function<void()>& on_away) {
   bool met = false;      // an agent has answered before
-  bool missing = false;  // and the gap since then was told
-  bool wanted = true;
-  auto seen = std::chrono::steady_clock::now();
+  bool missing = false;  // and its absence was told
+  auto seen = Clock::now();
+  auto pause = first_pause;
   for (;;) {
-    const auto began = std::chrono::steady_clock::now();
-    auto client = context_.connect();
-    Result<void> ended = client ? Result<void>() : Result<void>(client.error());
-    if (client) {
-      if (!use(std::move(*client))) return {};
-      ended = client_->tail_sessions(request,
-                                     [&](const v1::Record& record) { return wanted = on_record(record); });
-    }
-    if (!wanted || stopped()) return {};
-    // A stream that stayed open for a while had somebody at its other end.
-    if (client && std::chrono::steady_clock::now() - began > pause) {
+    const auto ended = read(request, on_item);
+    if (!wanted_ || stopped() || (ended && !request.follow())) return {};
+    if (heard_) {
       met = true;
       missing = false;
-      seen = std::chrono::steady_clock::now();
+      seen = Clock::now();
+      pause = first_pause;
     }
     if (!is_gone(ended) || !met) return ended;
-    if (std::chrono::steady_clock::now() - seen > patience)
+    if (patience_ != endless && Clock::now() - seen > patience_)
       return make_error("agent_unreachable", "callgated stopped, and did not come back: this ends here");
-    if (!missing) on_gap();
+    if (!missing) on_away();
     missing = true;
-    std::this_thread::sleep_for(pause);
+    std::unique_lock lock(mutex_);
+    if (stopped_.wait_for(lock, pause, [this] { return stopping_; })) return {};
+    pause = std::min(pause * 2, longest_pause);
   }
 }
 

@@ -44,7 +44,7 @@ boost::json::value record_to_json(const v1::Record& record) {
   object.erase("payload_reference");
   object["session_id"] = to_hex(as_bytes(record.session_id()));
   object["call_id"] = to_hex(as_bytes(record.call_id()));
-  object["kind"] = record.kind() == v1::Record::KIND_FLOW ? "flow" : "call";
+  object["kind"] = kind_name(record);
   object["outcome"] = outcome_name(record.outcome());
   object["opened"] = record.opened_ns() == 0 ? "" : format_time(record.opened_ns());
   object["closed"] = record.closed_ns() == 0 ? "" : format_time(record.closed_ns());
@@ -76,6 +76,10 @@ std::string show_endpoint(const v1::Endpoint& endpoint) {
   return to_string(address);
 }
 
+std::string kind_name(const v1::Record& record) {
+  if (record.kind() == v1::Record::KIND_UNSPECIFIED) return "call";
+  return without_prefix(v1::Record::Kind_Name(record.kind()), "KIND_");
+}
 std::string outcome_name(v1::Outcome outcome) {
   return without_prefix(v1::Outcome_Name(outcome), "OUTCOME_");
 }

@@ -17,6 +17,8 @@ namespace callgate::cli {
 
 // "192.0.2.1:80"; empty where there is no address.
 [[nodiscard]] std::string show_endpoint(const v1::Endpoint& endpoint);
+// "call", "flow".
+[[nodiscard]] std::string kind_name(const v1::Record& record);
 // "http", "denied": the names of values without their prefix, in lower case.
 [[nodiscard]] std::string outcome_name(v1::Outcome outcome);
 [[nodiscard]] std::string requirement_name(v1::TlsRequirement requirement);

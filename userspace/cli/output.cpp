@@ -58,7 +58,8 @@ std::string Output::paint(std::string_view text, Colour colour_) const {
 }
 
 void adapt_to_terminal(Output& output, bool no_color) {
-  if (::isatty(STDOUT_FILENO) == 0) return;
+  output.is_terminal = ::isatty(STDOUT_FILENO) != 0;
+  if (!output.is_terminal) return;
   const char* const no_color_variable = std::getenv("NO_COLOR");
   const char* const terminal = std::getenv("TERM");
   output.colour = !no_color && (no_color_variable == nullptr || *no_color_variable == '\0') &&
@@ -73,22 +74,26 @@ void adapt_to_terminal(Output& output, bool no_color) {
   }
 }
 
-void Table::print(const Output& output) const {
+void Table::print(const Output& output) {
   std::vector<std::vector<Cell>> lines;
-  std::vector<Cell> titles;
-  for (const auto& column : columns_)
-    titles.emplace_back(column.title, Colour::strong);
-  lines.push_back(std::move(titles));
+  if (!titled_) {
+    auto& titles = lines.emplace_back();
+    for (const auto& column : columns_)
+      titles.emplace_back(column.title, Colour::strong);
+  }
+  titled_ = true;
   for (const auto& row : rows_) {
     auto& line = lines.emplace_back();
     for (const auto& cell : row)
       line.emplace_back(cell.text.empty() ? "-" : safe(cell.text), cell.colour);
   }
-  std::vector<std::size_t> widths(columns_.size(), 0);
+  rows_.clear();
+  widths_.resize(columns_.size(), 0);
   for (const auto& line : lines) {
     for (std::size_t index = 0; index < line.size(); ++index)
-      widths[index] = std::max(widths[index], width(line[index].text));
+      widths_[index] = std::max(widths_[index], width(line[index].text));
   }
+  auto widths = widths_;
   if (output.columns > 0) fit(widths, columns_, output.columns);
   for (const auto& line : lines) {
     std::string text;

@@ -15,7 +15,8 @@ struct Output {
   std::ostream& err;
   bool json = false;
   bool colour = false;
-  std::size_t columns = 0;  // of the terminal; 0: not a terminal, nothing is shortened
+  bool is_terminal = false;  // standard output
+  std::size_t columns = 0;   // of the terminal; 0: not a terminal, nothing is shortened
 
   [[nodiscard]] std::string paint(std::string_view text, Colour colour_) const;
 };
@@ -41,11 +42,15 @@ class Table {
  public:
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
   void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
-  void print(const Output& output) const;
+  // Prints the rows that were added since the last time, as wide as those before at least; the titles come
+  // first, and once.
+  void print(const Output& output);
 
  private:
   std::vector<Column> columns_;
   std::vector<std::vector<Cell>> rows_;
+  std::vector<std::size_t> widths_;
+  bool titled_ = false;
 };
 
 }  // namespace callgate::cli

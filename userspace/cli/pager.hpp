@@ -13,6 +13,7 @@ class Pager {
   ~Pager();
   Pager(const Pager&) = delete;
   Pager& operator=(const Pager&) = delete;
+  [[nodiscard]] bool running() const { return pid_ != 0; }
 
  private:
   pid_t pid_ = 0;

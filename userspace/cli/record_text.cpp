@@ -75,13 +75,21 @@ std::string certificate_text(const v1::Certificate& certificate) {
   return joined({certificate.subject(), certificate.spiffe_id(), until});
 }
 
+// Where the time went, step by step: a step that did not happen is left out.
 std::string timings_text(const v1::Record& record) {
   const auto& timings = record.timings();
-  const auto step = [](const char* name, std::uint32_t value) {
-    return value == 0 ? std::string() : fmt::format("{} {}", name, show_microseconds(value));
-  };
-  return joined({step("connected", timings.connected_us()), step("TLS done", timings.handshaken_us()),
-                 step("first byte", timings.first_byte_us()), step("whole", timings.total_us())});
+  std::string text;
+  std::uint32_t reached = 0;
+  for (const auto& [name, at] :
+       {std::pair{"connected in", timings.connected_us()}, std::pair{"TLS in", timings.handshaken_us()},
+        std::pair{"first byte of the answer after", timings.first_byte_us()},
+        std::pair{"rest in", timings.total_us()}}) {
+    if (at == 0 || (at == timings.total_us() && reached == 0)) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name,
+                        show_microseconds(at > reached ? at - reached : 0));
+    reached = std::max(reached, at);
+  }
+  return joined({text, timings.total_us() == 0 ? "" : "whole " + show_microseconds(timings.total_us())});
 }
 
 std::string content_text(const v1::Content& content) {
@@ -89,22 +97,6 @@ std::string content_text(const v1::Content& content) {
                             ? fmt::format("captured {} (truncated)", show_size(content.captured_size()))
                             : std::string();
   return joined({show_size(content.size()), captured});
-}
-
-std::string payload_title(const v1::PayloadChunk& chunk) {
-  constexpr const char* kinds[] = {"head", "body", "trailers", "stream"};
-  const auto kind = static_cast<std::size_t>(chunk.kind());
-  return fmt::format("{} {}",
-                     chunk.direction() == v1::PayloadChunk::DIRECTION_REQUEST ? "request" : "response",
-                     kind < std::size(kinds) ? kinds[kind] : "bytes");
-}
-
-void print_indented(std::string_view text, std::ostream& out) {
-  while (!text.empty()) {
-    const auto end = std::min(text.find('\n'), text.size());
-    out << "    " << text.substr(0, end) << '\n';
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
 }
 
 }  // namespace
@@ -203,38 +195,6 @@ void print_record(const v1::Record& record, const Output& output) {
                      show_size(record.session().sent_bytes())));
   }
   if (record.text_truncated()) line("note", "some text above was too long for the record and was cut");
-}
-
-void PayloadPrinter::add(const v1::PayloadChunk& chunk) {
-  if (open_ && (current_.direction() != chunk.direction() || current_.kind() != chunk.kind())) finish();
-  if (!open_) {
-    current_ = chunk;
-    open_ = true;
-  } else {
-    current_.mutable_data()->append(chunk.data());
-    current_.set_truncated(chunk.truncated());
-    current_.set_omitted(chunk.omitted());
-  }
-  // Long payloads are printed piece by piece, so that the command's memory stays bounded.
-  constexpr std::size_t piece = 1U << 20U;
-  if (current_.data().size() >= piece) finish();
-}
-
-void PayloadPrinter::finish() {
-  if (!open_) return;
-  open_ = false;
-  const std::string_view data = current_.data();
-  output_.out << output_.paint(fmt::format("  {} ({})", payload_title(current_), show_size(data.size())),
-                               Colour::faint)
-              << '\n';
-  print_indented(is_text(data) ? safe_lines(data) : hex_dump(data), output_.out);
-  if (current_.truncated()) {
-    const auto omitted = current_.omitted() == 0 ? std::string("more bytes passed")
-                                                 : show_size(current_.omitted()) + " more passed";
-    output_.out << output_.paint(fmt::format("    [truncated: {} and were not captured]", omitted),
-                                 Colour::warning)
-                << '\n';
-  }
 }
 
 }  // namespace callgate::cli

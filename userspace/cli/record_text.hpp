@@ -24,18 +24,4 @@ namespace callgate::cli {
 // Who, what, where, why, when, how much.
 void print_record(const v1::Record& record, const Output& output);
 
-// Prints the payloads of one record as they come in, a heading for each direction and kind.
-class PayloadPrinter {
- public:
-  explicit PayloadPrinter(const Output& output) : output_(output) {}
-  void add(const v1::PayloadChunk& chunk);
-  // Prints what is left; call before the next record, and at the end.
-  void finish();
-
- private:
-  const Output& output_;
-  bool open_ = false;
-  v1::PayloadChunk current_;  // direction, kind and what came of it
-};
-
 }  // namespace callgate::cli

@@ -34,4 +34,15 @@ boost::json::value sessions_to_json(const v1::ListSessionsReply& reply) {
   return boost::json::object{{"sessions", std::move(sessions)}, {"next_cursor", reply.next_page_token()}};
 }
 
+boost::json::value counts_to_json(const v1::ListSessionsReply& reply, const std::string& by) {
+  boost::json::object object{{"count", reply.count()}};
+  if (by.empty()) return object;
+  boost::json::array groups;
+  for (const auto& group : reply.groups())
+    groups.push_back(boost::json::object{{"value", group.value()}, {"count", group.count()}});
+  object["by"] = by;
+  object["groups"] = std::move(groups);
+  return object;
+}
+
 }  // namespace callgate::cli

@@ -142,7 +142,17 @@ std::string shorten(std::string_view text, std::size_t columns) {
   return std::string(text.substr(0, kept)) + "…";
 }
 
-std::string hex_dump(std::string_view bytes) {
+std::size_t whole_characters(std::string_view text) {
+  constexpr std::size_t longest = 4;
+  for (std::size_t back = 1; back < longest && back <= text.size(); ++back) {
+    const auto place = text.size() - back;
+    if ((static_cast<unsigned char>(text[place]) & 0xc0U) == 0x80U) continue;  // within a character
+    return first_character(text.substr(place)).cut ? place : text.size();
+  }
+  return text.size();
+}
+
+std::string hex_dump(std::string_view bytes, std::uint64_t first) {
   std::string result;
   for (std::size_t start = 0; start < bytes.size(); start += 16) {
     const auto line = bytes.substr(start, 16);
@@ -158,7 +168,7 @@ std::string hex_dump(std::string_view bytes) {
       digits += fmt::format(" {:02x}", byte);
       characters += byte >= 0x20 && byte < 0x7f ? line[index] : '.';
     }
-    result += fmt::format("{:06x} {}  |{}|\n", start, digits, characters);
+    result += fmt::format("{:06x} {}  |{}|\n", first + start, digits, characters);
   }
   return result;
 }

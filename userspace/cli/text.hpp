@@ -23,8 +23,12 @@ namespace callgate::cli {
 // `text` cut to at most `columns`, the last of them "…" if anything was cut.
 [[nodiscard]] std::string shorten(std::string_view text, std::size_t columns);
 
-// "0000  47 45 54 20 …  GET …": 16 bytes a line, as hexdump -C does.
-[[nodiscard]] std::string hex_dump(std::string_view bytes);
+// Bytes of `text` without a character that its end cuts off.
+[[nodiscard]] std::size_t whole_characters(std::string_view text);
+
+// "000000  47 45 54 20 …  |GET …|": 16 bytes a line, as hexdump -C does; `first` is the place of the first
+// one.
+[[nodiscard]] std::string hex_dump(std::string_view bytes, std::uint64_t first = 0);
 
 // "512 B", "1.5 MiB (1,572,864 B)".
 [[nodiscard]] std::string show_size(std::uint64_t bytes);

@@ -29,11 +29,13 @@ class Feed {
  public:
   explicit Feed(const Context& context) : follower_(context) {
     thread_ = std::thread([this] {
+      v1::TailSessionsRequest request;
+      request.set_follow(true);
       const auto ended = follower_.run(
-          {},
-          [this](const v1::Record& record) {
+          request,
+          [this](const v1::TailItem& item) {
             const std::lock_guard lock(mutex_);
-            table_.add(record);
+            if (item.has_record()) table_.add(item.record());
             return true;
           },
           [] {});

@@ -59,9 +59,10 @@ std::string line_of(const v1::Record& record, const Output& output) {
 int trace(const Context& context, const Options& options) {
   const auto known = check_workload(context, options.workload);
   if (!known) return context.fail(known.error());
-  v1::SessionFilter filter;
-  filter.set_workload(options.workload);
-  if (options.denied) filter.set_decision("deny");
+  v1::TailSessionsRequest request;
+  request.set_follow(true);
+  request.mutable_filter()->set_workload(options.workload);
+  if (options.denied) request.mutable_filter()->set_decision("deny");
   const auto& output = context.output;
   if (!output.json)
     output.err << safe(fmt::format("calls of {}, as they end; Ctrl-C ends this", options.workload))
@@ -69,16 +70,17 @@ int trace(const Context& context, const Options& options) {
   // Ctrl-C is how it is meant to end.
   std::signal(SIGINT, [](int) { ::_exit(exit_ok); });
   const auto ended = Follower(context).run(
-      filter,
-      [&](const v1::Record& record) {
+      request,
+      [&](const v1::TailItem& item) {
+        if (!item.has_record()) return true;
+        const auto& record = item.record();
         output.out << (output.json ? boost::json::serialize(record_to_json(record)) : line_of(record, output))
                    << std::endl;
         return output.out.good();
       },
       [&] {
-        output.err
-            << "callgate: callgated went away; calls that end until it is back are in `sessions list` only"
-            << std::endl;
+        output.err << "callgate: callgated went away; this goes on, where it was, when it is back"
+                   << std::endl;
       });
   return ended ? exit_ok : context.fail(ended.error());
 }

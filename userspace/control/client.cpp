@@ -62,10 +62,16 @@ class GrpcClient : public Client {
     return read_all<v1::ShowSessionPart>(context, *stub_->ShowSession(&context, request), part);
   }
   Result<void> tail_sessions(const v1::TailSessionsRequest& request,
-                             const std::function<bool(const v1::Record&)>& record) override {
+                             const std::function<bool(const v1::TailItem&)>& item) override {
     grpc::ClientContext context;
     const Cancellable cancellable(*this, context);
-    return read_all<v1::Record>(context, *stub_->TailSessions(&context, request), record);
+    return read_all<v1::TailItem>(context, *stub_->TailSessions(&context, request), item);
+  }
+  Result<void> search_sessions(const v1::SearchSessionsRequest& request,
+                               const std::function<bool(const v1::SearchPart&)>& part) override {
+    grpc::ClientContext context;
+    const Cancellable cancellable(*this, context);
+    return read_all<v1::SearchPart>(context, *stub_->SearchSessions(&context, request), part);
   }
   Result<v1::IdentityShowReply> identity_show(const v1::IdentityShowRequest& request) override {
     return ask<v1::IdentityShowReply>(&v1::Control::Stub::IdentityShow, request);

@@ -34,11 +34,13 @@ class Client {
   [[nodiscard]] virtual Result<v1::StartRunReply> start_run(const v1::StartRunRequest&) = 0;
   [[nodiscard]] virtual Result<v1::DoctorReply> doctor() = 0;
   [[nodiscard]] virtual Result<v1::ListSessionsReply> list_sessions(const v1::ListSessionsRequest&) = 0;
-  // Without a deadline. `part` and `record` return false to end the stream early.
+  // Without a deadline. `part` and `item` return false to end the stream early.
   [[nodiscard]] virtual Result<void> show_session(
       const v1::ShowSessionRequest&, const std::function<bool(const v1::ShowSessionPart&)>& part) = 0;
   [[nodiscard]] virtual Result<void> tail_sessions(const v1::TailSessionsRequest&,
-                                                   const std::function<bool(const v1::Record&)>& record) = 0;
+                                                   const std::function<bool(const v1::TailItem&)>& item) = 0;
+  [[nodiscard]] virtual Result<void> search_sessions(
+      const v1::SearchSessionsRequest&, const std::function<bool(const v1::SearchPart&)>& part) = 0;
   [[nodiscard]] virtual Result<v1::IdentityShowReply> identity_show(const v1::IdentityShowRequest&) = 0;
   [[nodiscard]] virtual Result<v1::IdentityBundleReply> identity_bundle(const v1::IdentityBundleRequest&) = 0;
 };

@@ -73,9 +73,11 @@ class Backend {
                                                                     const v1::ListSessionsRequest&) = 0;
   [[nodiscard]] virtual Result<void> show_session(const Peer&, const v1::ShowSessionRequest&,
                                                   Stream<v1::ShowSessionPart>&) = 0;
-  // Returns when the stream is closed.
+  // With follow, returns when the stream is closed.
   [[nodiscard]] virtual Result<void> tail_sessions(const Peer&, const v1::TailSessionsRequest&,
-                                                   Stream<v1::Record>&) = 0;
+                                                   Stream<v1::TailItem>&) = 0;
+  [[nodiscard]] virtual Result<void> search_sessions(const Peer&, const v1::SearchSessionsRequest&,
+                                                     Stream<v1::SearchPart>&) = 0;
   [[nodiscard]] virtual Result<v1::IdentityShowReply> identity_show(const Peer&,
                                                                     const v1::IdentityShowRequest&) = 0;
   [[nodiscard]] virtual Result<v1::IdentityBundleReply> identity_bundle(const Peer&,

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ids.hpp"
 #include "base/log.hpp"
 #include "control/status.hpp"
 
@@ -252,6 +253,8 @@ grpc::Status Service::ShowSession(grpc::ServerContext* context, const v1::ShowSe
       *context, writer,
       [&](const PeerProcess& asker) -> Result<void> {
         CALLGATE_TRY(access_.may_see_own(asker.account, "show sessions"));
+        if (!request->call_id().empty() && request->call_id().size() != sizeof(Id))
+          return invalid("the id of a call has 16 bytes");
         return check_id(request->id());
       },
       [&](const Peer& peer, Stream<v1::ShowSessionPart>& stream) {
@@ -260,12 +263,22 @@ grpc::Status Service::ShowSession(grpc::ServerContext* context, const v1::ShowSe
 }
 
 grpc::Status Service::TailSessions(grpc::ServerContext* context, const v1::TailSessionsRequest* request,
-                                   grpc::ServerWriter<v1::Record>* writer) {
+                                   grpc::ServerWriter<v1::TailItem>* writer) {
   return answer_stream(
       *context, writer,
       [&](const PeerProcess& asker) { return access_.may_see_own(asker.account, "follow sessions"); },
-      [&](const Peer& peer, Stream<v1::Record>& stream) {
+      [&](const Peer& peer, Stream<v1::TailItem>& stream) {
         return backend_.tail_sessions(peer, *request, stream);
+      });
+}
+
+grpc::Status Service::SearchSessions(grpc::ServerContext* context, const v1::SearchSessionsRequest* request,
+                                     grpc::ServerWriter<v1::SearchPart>* writer) {
+  return answer_stream(
+      *context, writer,
+      [&](const PeerProcess& asker) { return access_.may_see_own(asker.account, "search sessions"); },
+      [&](const Peer& peer, Stream<v1::SearchPart>& stream) {
+        return backend_.search_sessions(peer, *request, stream);
       });
 }
 

@@ -55,7 +55,9 @@ class Service final : public v1::Control::Service {
   grpc::Status ShowSession(grpc::ServerContext* context, const v1::ShowSessionRequest* request,
                            grpc::ServerWriter<v1::ShowSessionPart>* writer) override;
   grpc::Status TailSessions(grpc::ServerContext* context, const v1::TailSessionsRequest* request,
-                            grpc::ServerWriter<v1::Record>* writer) override;
+                            grpc::ServerWriter<v1::TailItem>* writer) override;
+  grpc::Status SearchSessions(grpc::ServerContext* context, const v1::SearchSessionsRequest* request,
+                              grpc::ServerWriter<v1::SearchPart>* writer) override;
   grpc::Status IdentityShow(grpc::ServerContext* context, const v1::IdentityShowRequest* request,
                             v1::IdentityShowReply* reply) override;
   grpc::Status IdentityBundle(grpc::ServerContext* context, const v1::IdentityBundleRequest* request,

@@ -37,6 +37,7 @@ Result<RecordPage> StoreQueries::list(const index::Query& query, index::Sort sor
     auto record = record_at(position);
     if (!record) return record.error();
     page.records.push_back(std::move(*record));
+    page.cursors.push_back(position);
   }
   return page;
 }

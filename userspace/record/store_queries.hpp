@@ -22,6 +22,7 @@ using Cursor = std::uint64_t;
 
 struct RecordPage {
   std::vector<v1::Record> records;
+  std::vector<Cursor> cursors;  // where they are
   std::string next;  // for the next page; empty: that was all
 };
 

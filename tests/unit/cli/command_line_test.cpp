@@ -23,6 +23,9 @@ const std::vector<std::vector<std::string>> commands{
     {"sessions", "list"},
     {"sessions", "show"},
     {"sessions", "tail"},
+    {"sessions", "replay"},
+    {"sessions", "search"},
+    {"sessions", "export"},
     {"policy", "check"},
     {"policy", "explain"},
     {"policy", "test"},
@@ -66,7 +69,13 @@ TEST_CASE("command lines without sense are usage errors") {
                                              {"status", "--no-such-option"},
                                              {"sessions"},
                                              {"sessions", "list", "--limit", "0"},
-                                             {"sessions", "list", "--limit", "1001"},
+                                             {"sessions", "list", "--limit", "100001"},
+                                             {"sessions", "list", "--count-by", "weather"},
+                                             {"sessions", "list", "--port", "65536"},
+                                             {"sessions", "list", "--sort", "size"},
+                                             {"sessions", "search", "text"},
+                                             {"sessions", "replay"},
+                                             {"sessions", "export", "--format", "xml"},
                                              {"sessions", "list", "--decision", "maybe"},
                                              {"sessions", "show"},
                                              {"enroll"},
@@ -98,7 +107,9 @@ TEST_CASE("an absent agent is told apart, with what to do") {
     if (command[0] == "policy" || command[0] == "config" || command[0] == "run" || command[0] == "doctor")
       continue;
     if (command[0] == "enroll") command.insert(command.end(), {"--pid", "1"});
-    if (command[0] == "unenroll" || command.back() == "show") command.emplace_back("abcdef");
+    if (command[0] == "unenroll" || command.back() == "show" || command.back() == "replay")
+      command.emplace_back("abcdef");
+    if (command.back() == "search") command.insert(command.end(), {"text", "--since", "1h"});
     for (const bool before : {true, false}) {
       auto arguments = command;
       arguments.insert(before ? arguments.begin() : arguments.end(), {"--socket", nowhere});

@@ -10,7 +10,7 @@ using namespace callgate::cli;
 
 namespace {
 
-std::string print(const Table& table, std::size_t columns = 0, bool colour = false) {
+std::string print(Table table, std::size_t columns = 0, bool colour = false) {
   std::ostringstream out;
   Output output{out, out};
   output.columns = columns;

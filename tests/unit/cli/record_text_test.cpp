@@ -19,23 +19,6 @@ std::string show(const v1::Record& record) {
   return out.str();
 }
 
-v1::PayloadChunk chunk(const std::string& data, v1::PayloadChunk::Kind kind = v1::PayloadChunk::KIND_BODY) {
-  v1::PayloadChunk result;
-  result.set_kind(kind);
-  result.set_data(data);
-  return result;
-}
-
-std::string show(const std::vector<v1::PayloadChunk>& chunks) {
-  std::ostringstream out;
-  const Output output{out, out};
-  PayloadPrinter printer(output);
-  for (const auto& each : chunks)
-    printer.add(each);
-  printer.finish();
-  return out.str();
-}
-
 }  // namespace
 
 TEST_CASE("a record tells who called what, where, why and how it went") {
@@ -92,42 +75,12 @@ TEST_CASE("a line of a list cannot control the terminal") {
   CHECK(line.find("a\\x1b]0;title\\x07") != std::string::npos);
 }
 
-TEST_CASE("payloads are text, or a hex dump, under a heading for each part") {
-  auto body = chunk("{\"amount\": 1}");
-  auto head = chunk("POST / HTTP/1.1\r\nHost: pay\r\n\r\n", v1::PayloadChunk::KIND_HEAD);
-  auto answer = chunk("\x1f\x8b\x08\xff");
-  answer.set_direction(v1::PayloadChunk::DIRECTION_RESPONSE);
-  CHECK(show({head, body, answer}) ==
-        "  request head (30 B)\n"
-        "    POST / HTTP/1.1\n"
-        "    Host: pay\n"
-        "    \n"
-        "  request body (13 B)\n"
-        "    {\"amount\": 1}\n"
-        "  response body (4 B)\n"
-        "    000000  1f 8b 08 ff                                       |....|\n");
-}
-
-TEST_CASE("pieces of one part are one, and a cut is marked") {
-  auto last = chunk("second");
-  last.set_truncated(true);
-  last.set_omitted(2048);
-  CHECK(show({chunk("first "), last}) ==
-        "  request body (12 B)\n"
-        "    first second\n"
-        "    [truncated: 2.0 KiB (2,048 B) more passed and were not captured]\n");
-}
-
-TEST_CASE("payload text cannot control the terminal") {
-  CHECK(show({chunk("a\xe2\x80\xae"
-                    "b\n")})
-            .find("a\\u{202e}b") != std::string::npos);
-  CHECK(show({chunk("\x1b[31mred")}).find('\x1b') == std::string::npos);
-}
-
-TEST_CASE("long payloads are printed in pieces") {
-  std::vector<v1::PayloadChunk> chunks(12, chunk(std::string(256U << 10U, 'x')));
-  const auto text = show(chunks);
-  CHECK(text.size() > 12U * (256U << 10U));
-  CHECK(text.find("request body (1.0 MiB") != std::string::npos);
+TEST_CASE("the time of a call is told step by step") {
+  auto record = sample();
+  record.mutable_timings()->set_connected_us(1'000);
+  record.mutable_timings()->set_handshaken_us(5'000);
+  record.mutable_timings()->set_first_byte_us(90'000);
+  CHECK(
+      show(record).find("connected in 1.0 ms, TLS in 4.0 ms, first byte of the answer after 85.0 ms, rest in "
+                        "10.0 ms, whole 100.0 ms\n") != std::string::npos);
 }

@@ -49,6 +49,17 @@ TEST_CASE("text is told from other bytes") {
   CHECK_FALSE(is_text("\xff\xfe"));
 }
 
+TEST_CASE("a text is cut between characters") {
+  CHECK(whole_characters("") == 0);
+  CHECK(whole_characters("abc") == 3);
+  CHECK(whole_characters("a\xe6") == 1);
+  CHECK(whole_characters("a\xe6\x97") == 1);
+  CHECK(whole_characters("a\xe6\x97\xa5") == 4);
+  CHECK(whole_characters("\xf0\x9f\x98") == 0);
+  CHECK(whole_characters("a\xff") == 2);
+  CHECK(whole_characters("\x80\x80\x80\x80\x80") == 5);
+}
+
 TEST_CASE("width counts columns, not bytes") {
   CHECK(width("abc") == 3);
   CHECK(width("äöü") == 3);
@@ -67,6 +78,7 @@ TEST_CASE("shortening keeps to columns and says that it cut") {
 TEST_CASE("bytes are dumped in lines of sixteen") {
   CHECK(hex_dump("").empty());
   CHECK(hex_dump("GET\x1b") == "000000  47 45 54 1b                                       |GET.|\n");
+  CHECK(hex_dump("A", 0x20).find("000020  41 ") == 0);
   const auto two = hex_dump(std::string(17, 'A'));
   CHECK(two.find("000010  41 ") != std::string::npos);
   CHECK(two.find("|AAAAAAAAAAAAAAAA|\n") != std::string::npos);

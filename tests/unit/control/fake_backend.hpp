@@ -62,16 +62,20 @@ class FakeBackend : public Backend {
     return {};
   }
   Result<void> tail_sessions(const Peer&, const v1::TailSessionsRequest&,
-                             Stream<v1::Record>& stream) override {
-    v1::Record record;
-    record.set_status(200);
-    if (!stream.write(record)) return {};
+                             Stream<v1::TailItem>& stream) override {
+    v1::TailItem item;
+    item.mutable_record()->set_status(200);
+    if (!stream.write(item)) return {};
     std::unique_lock lock(mutex_);
     while (!stream.closed())
       changed_.wait_for(lock, std::chrono::milliseconds(5));
     ++ended_;
     changed_.notify_all();
     return {};
+  }
+  Result<void> search_sessions(const Peer&, const v1::SearchSessionsRequest&,
+                               Stream<v1::SearchPart>&) override {
+    return make_error("too_many", "two searches are going on already");
   }
   Result<v1::IdentityShowReply> identity_show(const Peer&, const v1::IdentityShowRequest&) override {
     return v1::IdentityShowReply();

@@ -117,8 +117,8 @@ TEST_CASE("a backend notices that a following client has gone") {
   Fixture fixture;
   {
     auto client = fixture.client();
-    CHECK(client->tail_sessions({}, [](const v1::Record& record) {
-      CHECK(record.status() == 200);
+    CHECK(client->tail_sessions({}, [](const v1::TailItem& item) {
+      CHECK(item.record().status() == 200);
       return false;
     }));
   }
@@ -130,7 +130,7 @@ TEST_CASE("a server that stops ends the streams of its clients and removes its s
   auto client = fixture.client();
   std::atomic<bool> following = false;
   std::thread follower([&] {
-    const auto ended = client->tail_sessions({}, [&](const v1::Record&) {
+    const auto ended = client->tail_sessions({}, [&](const v1::TailItem&) {
       following = true;
       following.notify_all();
       return true;
@@ -153,7 +153,7 @@ TEST_CASE("streams are limited, other requests are not") {
   std::atomic<bool> following = false;
   std::atomic<bool> enough = false;
   std::thread follower([&] {
-    CHECK(first->tail_sessions({}, [&](const v1::Record&) {
+    CHECK(first->tail_sessions({}, [&](const v1::TailItem&) {
       following = true;
       following.notify_all();
       enough.wait(false);
@@ -162,7 +162,7 @@ TEST_CASE("streams are limited, other requests are not") {
   });
   following.wait(false);
   auto second = fixture.client();
-  CHECK(second->tail_sessions({}, [](const v1::Record&) { return true; }).error().code == "too_many");
+  CHECK(second->tail_sessions({}, [](const v1::TailItem&) { return true; }).error().code == "too_many");
   CHECK(second->status());
   enough = true;
   enough.notify_all();

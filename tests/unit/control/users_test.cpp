@@ -198,7 +198,8 @@ TEST_CASE("client-stranger", "[.]") {
   v1::ShowSessionRequest show;
   show.set_id("abcdef");
   CHECK(code_of(client->show_session(show, [](const v1::ShowSessionPart&) { return true; })) == "denied");
-  CHECK(code_of(client->tail_sessions({}, [](const v1::Record&) { return false; })) == "denied");
+  CHECK(code_of(client->tail_sessions({}, [](const v1::TailItem&) { return false; })) == "denied");
+  CHECK(code_of(client->search_sessions({}, [](const v1::SearchPart&) { return false; })) == "denied");
 }
 
 TEST_CASE("client-connects", "[.]") {
