@@ -20,9 +20,10 @@ void AuditLog::note_start(Bytes first_entry) {
 // What is appended to an epoch after its successor began would not be in the checkpoint that that holds.
 Result<void> AuditLog::check_broken() const {
   if (!broken_) return {};
-  return make_error("log_broken", fmt::format("the audit log in {} has to be opened anew: a new epoch began, and could "
-                                              "not be opened",
-                                              options_.directory));
+  return make_error("log_broken",
+                    fmt::format("the audit log in {} has to be opened anew: a new epoch began, and could "
+                                "not be opened",
+                                options_.directory));
 }
 
 Result<Position> AuditLog::append(Bytes entry) {
@@ -59,9 +60,10 @@ Result<void> AuditLog::remove_epoch(std::uint32_t number) {
     const bool there = std::any_of(epochs_.begin(), epochs_.end(),
                                    [number](const Epoch& epoch) { return epoch.number == number; });
     if (!there) return make_error("not_found", fmt::format("the log has no epoch {}", number));
-    return make_error("refused", fmt::format("epoch {} stays: only the oldest epoch ({}) can be removed, and not the "
-                                             "one that is written to",
-                                             number, epochs_.front().number));
+    return make_error("refused",
+                      fmt::format("epoch {} stays: only the oldest epoch ({}) can be removed, and not the "
+                                  "one that is written to",
+                                  number, epochs_.front().number));
   }
   const auto directory = epochs_.front().directory;
   const auto gone = directory + removal_suffix;
@@ -106,7 +108,8 @@ Result<std::string> AuditLog::entry(Position position) const {
   for (const auto& epoch : epochs()) {
     if (epoch.number == number) return read_entry(epoch.directory, epoch.size, index_of(position));
   }
-  return make_error("not_found", fmt::format("the log has no epoch {}: it has expired, or is yet to come", number));
+  return make_error("not_found",
+                    fmt::format("the log has no epoch {}: it has expired, or is yet to come", number));
 }
 
 Result<Position> AuditLog::visit(Position from, const PositionVisitor& visitor) const {
@@ -122,8 +125,9 @@ Result<Position> AuditLog::visit(Position from, const PositionVisitor& visitor) 
       return !stopped;
     };
     const auto writer = writer_of(epoch->number);
-    const auto next = writer ? writer->visit(index_of(from), each)
-                             : visit_entries(epoch->directory, epoch->size, index_of(from), epoch->size, each);
+    const auto next = writer
+                          ? writer->visit(index_of(from), each)
+                          : visit_entries(epoch->directory, epoch->size, index_of(from), epoch->size, each);
     const auto still = epochs();
     // It expired meanwhile.
     if (!next && still.front().number > epoch->number) continue;

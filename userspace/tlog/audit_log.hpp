@@ -28,7 +28,8 @@ struct AuditLogOptions {
   std::string name;       // of the node's log, as is_key_name() demands
   std::string key_file;   // as of SigningKey::load_or_create
   std::chrono::nanoseconds epoch_age = std::chrono::hours(24 * 30);
-  std::uint64_t epoch_records = 1U << 20U;  // entries; an epoch ends with the checkpoint that finds it so long
+  std::uint64_t epoch_records =
+      1U << 20U;  // entries; an epoch ends with the checkpoint that finds it so long
   // Makes the first entry of an epoch out of the note of the last checkpoint of the one before (empty where
   // that was set aside and does not verify). At most 65,535 bytes.
   std::function<std::string(std::string_view previous_checkpoint_note)> first_leaf;
@@ -50,8 +51,8 @@ class AuditLog {
 
   // As of LogWriter. The position is the entry's as soon as a checkpoint covers it, and for ever.
   [[nodiscard]] Result<Position> append(Bytes entry);
-  // As of LogWriter; then begins a new epoch if this one is over. Where only that fails, its error is returned
-  // although everything is durable, and the next checkpoint tries again.
+  // As of LogWriter; then begins a new epoch if this one is over. Where only that fails, its error is
+  // returned although everything is durable, and the next checkpoint tries again.
   [[nodiscard]] Result<void> checkpoint();
   // Only the oldest epoch, and never the one that is written to: error refused, not_found, system errors.
   [[nodiscard]] Result<void> remove_epoch(std::uint32_t number);
@@ -62,8 +63,8 @@ class AuditLog {
   [[nodiscard]] Position end() const;
   // Errors: not_found; missing, tile_cut, tile_damaged, system errors.
   [[nodiscard]] Result<std::string> entry(Position position) const;
-  // Entries from a position (or the next one that is there) up to the present end, in order; also those that no
-  // checkpoint covers yet. Returns where to go on.
+  // Entries from a position (or the next one that is there) up to the present end, in order; also those that
+  // no checkpoint covers yet. Returns where to go on.
   [[nodiscard]] Result<Position> visit(Position from, const PositionVisitor& visitor) const;
   // Ascending; the last one is written to.
   [[nodiscard]] std::vector<Epoch> epochs() const;

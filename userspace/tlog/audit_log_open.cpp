@@ -21,19 +21,21 @@ namespace {
 Result<void> check_gaps(const EpochListing& listing, const std::string& directory) {
   const auto missing = missing_epochs(listing);
   if (missing.empty()) return {};
-  return make_error("log_damaged",
-                    fmt::format("epoch {0} of the audit log is missing between others, so nothing is appended to any: "
-                                "restore {1}/{2} from a backup; or say that it is lost with: mkdir {1}/{2}{3}",
-                                missing.front(), directory, epoch_directory(missing.front()), set_aside_suffix));
+  return make_error(
+      "log_damaged",
+      fmt::format("epoch {0} of the audit log is missing between others, so nothing is appended to any: "
+                  "restore {1}/{2} from a backup; or say that it is lost with: mkdir {1}/{2}{3}",
+                  missing.front(), directory, epoch_directory(missing.front()), set_aside_suffix));
 }
 
 }  // namespace
 
 Result<std::unique_ptr<AuditLog>> AuditLog::open(AuditLogOptions options) {
   if (!is_key_name(epoch_name(options.name, most_epochs))) {
-    return make_error("bad_name", fmt::format("`{}` cannot name a log: it is empty, too long or not UTF-8, or holds "
-                                              "a space or `+`",
-                                              options.name));
+    return make_error("bad_name",
+                      fmt::format("`{}` cannot name a log: it is empty, too long or not UTF-8, or holds "
+                                  "a space or `+`",
+                                  options.name));
   }
   auto key = SigningKey::load_or_create(options.key_file);
   if (!key) return key.error();
@@ -90,10 +92,11 @@ Result<void> AuditLog::load_older(const std::vector<std::uint32_t>& numbers) {
     const auto directory = options_.directory + "/" + epoch_directory(number);
     const auto log = LogReader::open(directory, epoch_key(verifier_, number));
     if (!log) {
-      return make_error("log_damaged",
-                        fmt::format("epoch {0} of the audit log does not verify, so nothing is appended to any: {1}. "
-                                    "Restore it from a backup; or set it aside with: mv {2} {2}{3}",
-                                    number, log.error().message, directory, set_aside_suffix));
+      return make_error(
+          "log_damaged",
+          fmt::format("epoch {0} of the audit log does not verify, so nothing is appended to any: {1}. "
+                      "Restore it from a backup; or set it aside with: mv {2} {2}{3}",
+                      number, log.error().message, directory, set_aside_suffix));
     }
     epochs_.push_back({number, directory, log->size()});
   }

@@ -23,8 +23,9 @@ Result<Older> open_older(const std::string& note, const VerifierKey& key) {
   }
   const auto epoch = epoch_in_name(key.name(), checkpoint->origin);
   if (!epoch) {
-    return make_error("wrong_origin", fmt::format("the older checkpoint is of the log {}, and not of an epoch of {}",
-                                                  checkpoint->origin, key.name()));
+    return make_error("wrong_origin",
+                      fmt::format("the older checkpoint is of the log {}, and not of an epoch of {}",
+                                  checkpoint->origin, key.name()));
   }
   auto opened = open_checkpoint(note, epoch_key(key, *epoch));
   if (!opened) return make_error(opened.error().code, "the older checkpoint: " + opened.error().message);
@@ -44,6 +45,7 @@ class AuditVerification {
   void compare_link(std::uint32_t number, const Checkpoint& held);
   void check_older();
   void count_entries();
+  [[nodiscard]] bool has_expired(std::uint32_t number) const;
   void add(std::uint32_t number, Finding finding);
   [[nodiscard]] std::string path_of(std::uint32_t number) const {
     return directory_ + "/" + epoch_directory(number);
@@ -75,6 +77,12 @@ void AuditVerification::count_entries() {
   }
 }
 
+// A running log may remove its oldest epoch while it is looked at.
+bool AuditVerification::has_expired(std::uint32_t number) const {
+  const auto now = list_epochs(directory_);
+  return now && !now->epochs.empty() && number < now->epochs.front();
+}
+
 Result<void> AuditVerification::verify_epoch(std::uint32_t number) {
   VerifyOptions options;
   if (older_ && older_->epoch == number) options.older = options_.older;
@@ -83,6 +91,7 @@ Result<void> AuditVerification::verify_epoch(std::uint32_t number) {
   };
   auto report = verify_log(path_of(number), epoch_key(key_, number), options);
   if (!report) return report.error();
+  if (report->missing && has_expired(number)) return {};
   for (const auto& finding : report->findings)
     add(number, finding);
   report_.finding_count += report->finding_count - report->findings.size();
@@ -104,18 +113,19 @@ void AuditVerification::compare_link(std::uint32_t number, const Checkpoint& hel
   }
   if (!before->log.checkpoint || *before->log.checkpoint == held) return;
   const bool shorter = before->log.checkpoint->size < held.size;
-  add(number - 1,
-      {shorter ? Finding::Kind::cut : Finding::Kind::altered, checkpoint_name, held.size,
-       before->log.checkpoint->size,
-       fmt::format("it ends with {} entries, and epoch {} says that it ended with {}{}",
-                   before->log.checkpoint->size, number, held.size, shorter ? "" : " and with another root")});
+  add(number - 1, {shorter ? Finding::Kind::cut : Finding::Kind::altered, checkpoint_name, held.size,
+                   before->log.checkpoint->size,
+                   fmt::format("it ends with {} entries, and epoch {} says that it ended with {}{}",
+                               before->log.checkpoint->size, number, held.size,
+                               shorter ? "" : " and with another root")});
 }
 
 // That the first entry of an epoch holds the last checkpoint of the one before.
 void AuditVerification::check_link(std::uint32_t number) {
   const auto broken = [&](std::string_view why) {
-    add(number, {Finding::Kind::altered, Tile{Tile::entries, 0, 1}.path(), 0, 1,
-                 fmt::format("its first entry does not hold the last checkpoint of epoch {}: {}", number - 1, why)});
+    add(number,
+        {Finding::Kind::altered, Tile{Tile::entries, 0, 1}.path(), 0, 1,
+         fmt::format("its first entry does not hold the last checkpoint of epoch {}: {}", number - 1, why)});
   };
   const auto& log = report_.epochs.back().log;
   if (!log.checkpoint) return;
@@ -123,8 +133,8 @@ void AuditVerification::check_link(std::uint32_t number) {
   if (!first && first.error().code == "not_found") return broken("it has no entries");
   if (!first) return;  // reported
   const auto before = epoch_key(key_, number - 1);
-  const auto note = options_.previous_checkpoint ? options_.previous_checkpoint(*first)
-                                                 : find_note(*first, before.name());
+  const auto note =
+      options_.previous_checkpoint ? options_.previous_checkpoint(*first) : find_note(*first, before.name());
   const bool lost = std::binary_search(listing_.set_aside.begin(), listing_.set_aside.end(), number - 1);
   if (!note && lost) return;
   if (!note) return broken("it holds none");
@@ -139,15 +149,18 @@ void AuditVerification::check_older() {
   const auto newest = listing_.epochs.back();
   const auto& older = *older_;
   if (older.epoch > newest) {
-    report_.add({Finding::Kind::missing, epoch_directory(older.epoch), 0, older.checkpoint.size,
-                 fmt::format("the log was rolled back: it ends with epoch {}, and the older checkpoint is of epoch {}",
-                             newest, older.epoch)});
+    report_.add(
+        {Finding::Kind::missing, epoch_directory(older.epoch), 0, older.checkpoint.size,
+         fmt::format(
+             "the log was rolled back: it ends with epoch {}, and the older checkpoint is of epoch {}",
+             newest, older.epoch)});
   } else if (older.epoch + 1 == oldest && before_oldest_ && before_oldest_->size == older.checkpoint.size &&
              before_oldest_->root == older.checkpoint.root) {
     report_.proven = AuditReport::Proven{older.epoch, older.checkpoint.size};
   } else if (!std::binary_search(listing_.epochs.begin(), listing_.epochs.end(), older.epoch)) {
     report_.not_compared = fmt::format(
-        "the older checkpoint is of epoch {}, which is not there any more (the oldest that is: {}); give a newer one",
+        "the older checkpoint is of epoch {}, which is not there any more (the oldest that is: {}); give a "
+        "newer one",
         older.epoch, oldest);
   }
 }
@@ -162,20 +175,24 @@ Result<AuditReport> AuditVerification::run() {
   if (!listing) return listing.error();
   listing_ = std::move(*listing);
   if (listing_.epochs.empty()) {
-    return make_error("not_found", fmt::format("{} holds no audit log: it has no directory 000001 or later", directory_));
+    return make_error("not_found",
+                      fmt::format("{} holds no audit log: it has no directory 000001 or later", directory_));
   }
   report_.set_aside = listing_.set_aside;
   count_entries();
   for (const auto number : listing_.epochs) {
     CALLGATE_TRY(verify_epoch(number));
-    if (number > 1) check_link(number);
+    const bool verified = !report_.epochs.empty() && report_.epochs.back().number == number;
+    if (number > 1 && verified) check_link(number);
   }
   for (const auto number : missing_epochs(listing_)) {
-    report_.add({Finding::Kind::missing, epoch_directory(number), 0, 0, fmt::format("epoch {} is missing", number)});
+    report_.add(
+        {Finding::Kind::missing, epoch_directory(number), 0, 0, fmt::format("epoch {} is missing", number)});
   }
   for (const auto number : listing_.set_aside) {
-    report_.add({Finding::Kind::missing, epoch_directory(number) + set_aside_suffix, 0, 0,
-                 fmt::format("epoch {} was set aside as damaged, and is not part of the log any more", number)});
+    report_.add(
+        {Finding::Kind::missing, epoch_directory(number) + set_aside_suffix, 0, 0,
+         fmt::format("epoch {} was set aside as damaged, and is not part of the log any more", number)});
   }
   check_older();
   if (report_.finding_count > 0) report_.proven.reset();
@@ -198,7 +215,8 @@ Result<AuditReport> verify_audit_log(const std::string& directory, const Verifie
 
 std::optional<std::string> find_note(std::string_view bytes, std::string_view origin) {
   const std::string start = std::string(origin) + "\n";
-  for (auto place = bytes.find(start); place != std::string_view::npos; place = bytes.find(start, place + 1)) {
+  for (auto place = bytes.find(start); place != std::string_view::npos;
+       place = bytes.find(start, place + 1)) {
     const auto text_end = bytes.find("\n\n", place);
     const auto end = text_end == std::string_view::npos ? text_end : bytes.find('\n', text_end + 2);
     if (end == std::string_view::npos) return std::nullopt;

@@ -1,4 +1,5 @@
-// Verifies a whole audit log from its files alone: every epoch, and that each holds the end of the one before.
+// Verifies a whole audit log from its files alone: every epoch, and that each holds the end of the one
+// before.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@ namespace callgate::tlog {
 struct AuditVerifyOptions {
   // As of VerifyOptions; of any epoch.
   std::optional<std::string> older;
-  // Of the first entry of an epoch: the note of the checkpoint that it holds, or nothing. Without it, the note
-  // is looked for in the entry as it is (find_note).
+  // Of the first entry of an epoch: the note of the checkpoint that it holds, or nothing. Without it, the
+  // note is looked for in the entry as it is (find_note).
   std::function<std::optional<std::string>(std::string_view first_entry)> previous_checkpoint;
   // Entries of all epochs.
   std::function<void(std::uint64_t entries, std::uint64_t of)> on_progress;

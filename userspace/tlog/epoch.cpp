@@ -48,7 +48,8 @@ std::optional<std::uint32_t> epoch_in_name(std::string_view log_name, std::strin
   if (slash != log_name.size()) return std::nullopt;
   const auto digits = origin.substr(slash + 1);
   const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (problem != std::errc() || number > most_epochs || epoch_name(log_name, number) != origin || number == 0) {
+  if (problem != std::errc() || number > most_epochs || epoch_name(log_name, number) != origin ||
+      number == 0) {
     return std::nullopt;
   }
   return number;
@@ -58,13 +59,15 @@ Result<EpochListing> list_epochs(const std::string& directory) {
   EpochListing listing;
   std::error_code failure;
   std::filesystem::directory_iterator entries(directory, failure);
-  for (const std::filesystem::directory_iterator end; !failure && entries != end; entries.increment(failure)) {
+  for (const std::filesystem::directory_iterator end; !failure && entries != end;
+       entries.increment(failure)) {
     const auto name = entries->path().filename().string();
     if (const auto epoch = read_directory(name)) {
       listing.epochs.push_back(*epoch);
     } else if (const auto damaged = read_directory(without(name, set_aside_suffix))) {
       listing.set_aside.push_back(*damaged);
-    } else if (read_directory(without(name, beginning_suffix)) || read_directory(without(name, removal_suffix))) {
+    } else if (read_directory(without(name, beginning_suffix)) ||
+               read_directory(without(name, removal_suffix))) {
       listing.half_done.push_back(name);
     }
   }
@@ -76,8 +79,8 @@ Result<EpochListing> list_epochs(const std::string& directory) {
 
 std::vector<std::uint32_t> missing_epochs(const EpochListing& listing) {
   std::vector<std::uint32_t> known;
-  std::set_union(listing.epochs.begin(), listing.epochs.end(), listing.set_aside.begin(), listing.set_aside.end(),
-                 std::back_inserter(known));
+  std::set_union(listing.epochs.begin(), listing.epochs.end(), listing.set_aside.begin(),
+                 listing.set_aside.end(), std::back_inserter(known));
   std::vector<std::uint32_t> missing;
   for (std::size_t i = 1; i < known.size(); ++i) {
     // Hostile names must not make this long: the first few say enough.
