@@ -28,49 +28,39 @@ class PayloadSender {
 
   Result<bool> by_kind() {
     for (const Direction direction : directions) {
-      sent_ = {};
+      PayloadOutcome outcome;
       for (const FrameKind kind : kinds) {
-        const auto outcome = read_payload(
-            store_, record_, direction, kind,
-            [&](const record::PayloadPiece& piece) { return here_ = send(direction, kind, piece); });
-        if (!outcome) return outcome.error();
+        auto read = read_payload(store_, record_, direction, kind, [&](const record::PayloadPiece& piece) {
+          return here_ = send(direction, kind, piece);
+        });
+        if (!read) return read.error();
+        outcome = std::move(*read);
         if (!here_) return false;
-        if (outcome->state != v1::PayloadChunk::STATE_PRESENT) {
-          if (!tell_loss(direction, *outcome)) return false;
-          break;  // the other kinds lie in the same place
-        }
+        // The other kinds lie in the same place.
+        if (outcome.state != v1::PayloadChunk::STATE_PRESENT) break;
         if (kind == FrameKind::body && !tell_cut(direction, kind)) return false;
-        if (kind == FrameKind::stream && !(tell_cut(direction, kind) && tell_gap(direction))) return false;
       }
+      if (!tell_end(direction, outcome)) return false;
     }
     return true;
   }
 
   Result<bool> by_time() {
-    struct Placed {
-      Direction direction;
-      FrameKind kind;
-      record::PayloadPiece piece;
-    };
-    std::vector<Placed> all;
     std::uint64_t size = 0;
-    std::vector<std::pair<Direction, PayloadOutcome>> losses;
+    std::vector<Placed> all;
+    std::array<PayloadOutcome, directions.size()> outcomes;
     for (const Direction direction : directions) {
+      PayloadOutcome& outcome = outcomes[place(direction)];
       for (const FrameKind kind : kinds) {
-        const auto outcome = read_payload(store_, record_, direction, kind, [&](record::PayloadPiece& piece) {
+        auto read = read_payload(store_, record_, direction, kind, [&](record::PayloadPiece& piece) {
           size += piece.bytes.size();
           all.push_back({direction, kind, std::move(piece)});
           return size <= sorted_limit;
         });
-        if (!outcome) return outcome.error();
-        if (size > sorted_limit) {
-          return make_error("too_large",
-                            "the call has more than 256 MiB of payload, too much to be put in the order of "
-                            "time: see `callgate sessions show` or `export`");
-        }
-        if (outcome->state == v1::PayloadChunk::STATE_PRESENT) continue;
-        losses.emplace_back(direction, *outcome);
-        break;
+        if (!read) return read.error();
+        if (size > sorted_limit) return too_much();
+        outcome = std::move(*read);
+        if (outcome.state != v1::PayloadChunk::STATE_PRESENT) break;
       }
     }
     std::stable_sort(all.begin(), all.end(), [](const Placed& left, const Placed& right) {
@@ -80,17 +70,35 @@ class PayloadSender {
       if (!send(placed.direction, placed.kind, placed.piece)) return false;
       placed.piece.bytes = {};
     }
-    for (const auto& [direction, outcome] : losses) {
-      if (!tell_loss(direction, outcome)) return false;
+    for (const Direction direction : directions) {
+      if (!tell_cut(direction, FrameKind::body) || !tell_end(direction, outcomes[place(direction)]))
+        return false;
     }
     return true;
   }
 
  private:
+  struct Placed {
+    Direction direction;
+    FrameKind kind;
+    record::PayloadPiece piece;
+  };
+
   [[nodiscard]] const v1::Content& content(Direction direction) const {
     return direction == Direction::request ? record_.request() : record_.response();
   }
   static std::size_t place(FrameKind kind) { return static_cast<std::size_t>(kind); }
+  static std::size_t place(Direction direction) { return static_cast<std::size_t>(direction); }
+  [[nodiscard]] std::uint64_t& sent(Direction direction, FrameKind kind) {
+    return sent_[place(direction)][place(kind)];
+  }
+
+  static Error too_much() {
+    return make_error(
+        "too_large",
+        "the call has more than 256 MiB of payload, too much to be put in the order of time: see "
+        "`callgate sessions show` or `export`");
+  }
 
   static v1::PayloadChunk& chunk_of(v1::ShowSessionPart& part, Direction direction, FrameKind kind) {
     auto& chunk = *part.mutable_payload();
@@ -106,7 +114,7 @@ class PayloadSender {
     for (std::size_t at = 0; at < piece.bytes.size(); at += chunk_size) {
       chunk.set_data(piece.bytes.substr(at, chunk_size));
       chunk.set_offset(piece.offset + at);
-      sent_[place(kind)] += chunk.data().size();
+      sent(direction, kind) += chunk.data().size();
       if (!stream_.write(part)) return false;
     }
     return true;
@@ -115,27 +123,32 @@ class PayloadSender {
   // More passed than was captured: said behind the bytes that were, or where they would be.
   bool tell_cut(Direction direction, FrameKind kind) {
     if (!content(direction).truncated()) return true;
-    const auto sent = sent_[place(kind)];
-    const bool nothing = sent_[place(FrameKind::body)] + sent_[place(FrameKind::stream)] == 0;
-    if (sent == 0 && !(nothing && kind == FrameKind::stream)) return true;
+    const auto captured = sent(direction, kind);
+    const bool nothing = sent(direction, FrameKind::body) + sent(direction, FrameKind::stream) == 0;
+    if (captured == 0 && !(nothing && kind == FrameKind::stream)) return true;
     v1::ShowSessionPart part;
     auto& chunk = chunk_of(part, direction, nothing ? FrameKind::body : kind);
-    chunk.set_offset(sent);
+    chunk.set_offset(captured);
     chunk.set_truncated(true);
-    chunk.set_omitted(content(direction).size() > sent ? content(direction).size() - sent : 0);
+    chunk.set_omitted(content(direction).size() > captured ? content(direction).size() - captured : 0);
     return stream_.write(part);
+  }
+
+  bool tell_end(Direction direction, const PayloadOutcome& outcome) {
+    if (outcome.state != v1::PayloadChunk::STATE_PRESENT) return tell_loss(direction, outcome);
+    return tell_cut(direction, FrameKind::stream) && tell_gap(direction);
   }
 
   // Bytes that the record counts and the store does not give must not pass for bytes that never were.
   bool tell_gap(Direction direction) {
-    std::uint64_t sent = 0;
-    for (const auto of_kind : sent_)
-      sent += of_kind;
+    std::uint64_t all = 0;
+    for (const auto of_kind : sent_[place(direction)])
+      all += of_kind;
     const auto captured = content(direction).captured_size();
-    if (sent >= captured) return true;
+    if (all >= captured) return true;
     return tell_loss(direction,
                      {v1::PayloadChunk::STATE_DAMAGED,
-                      fmt::format("{} of {} captured bytes are missing", captured - sent, captured)});
+                      fmt::format("{} of {} captured bytes are missing", captured - all, captured)});
   }
 
   bool tell_loss(Direction direction, const PayloadOutcome& outcome) {
@@ -143,8 +156,9 @@ class PayloadSender {
     const bool head = !content(direction).head_sha256().empty();
     const bool body = !content(direction).body_sha256().empty();
     const bool captured = !head && content(direction).captured_size() > 0;
-    for (const auto& [kind, lost] : {std::pair{FrameKind::head, head && sent_[place(FrameKind::head)] == 0},
-                                     std::pair{FrameKind::body, body || captured}}) {
+    for (const auto& [kind, lost] :
+         {std::pair{FrameKind::head, head && sent(direction, FrameKind::head) == 0},
+          std::pair{FrameKind::body, body || captured}}) {
       if (!lost) continue;
       auto& chunk = chunk_of(part, direction, kind);
       chunk.set_state(outcome.state);
@@ -157,7 +171,7 @@ class PayloadSender {
   const record::StoreQueries& store_;
   const v1::Record& record_;
   control::Stream<v1::ShowSessionPart>& stream_;
-  std::array<std::uint64_t, kinds.size()> sent_{};
+  std::array<std::array<std::uint64_t, kinds.size()>, directions.size()> sent_{};
   bool here_ = true;
 };
 
