@@ -27,23 +27,21 @@ class PayloadSender {
 
   Result<bool> by_kind() {
     for (const Direction direction : directions) {
-      sent_ = {};
+      PayloadOutcome outcome;
       for (const Kind kind : kinds) {
         payload::Query query;
         query.direction = direction;
         query.kind = kind;
-        const auto outcome = read_payload(store_, record_, query, [&](const payload::PieceView& view) {
-          return here_ = send(view);
-        });
-        if (!outcome) return outcome.error();
+        auto read = read_payload(store_, record_, query,
+                                 [&](const payload::PieceView& view) { return here_ = send(view); });
+        if (!read) return read.error();
+        outcome = std::move(*read);
         if (!here_) return false;
-        if (outcome->state != v1::PayloadChunk::STATE_PRESENT) {
-          if (!tell_loss(direction, *outcome)) return false;
-          break;  // the other kinds lie in the same place
-        }
+        // The other kinds lie in the same place.
+        if (outcome.state != v1::PayloadChunk::STATE_PRESENT) break;
         if (kind == Kind::body && !tell_cut(direction, kind)) return false;
-        if (kind == Kind::stream && !(tell_cut(direction, kind) && tell_gap(direction))) return false;
       }
+      if (!tell_end(direction, outcome)) return false;
     }
     return true;
   }
@@ -54,10 +52,9 @@ class PayloadSender {
       return view.piece.kind == Kind::salts || (here_ = send(view));
     });
     if (!outcome) return outcome.error();
-    if (!here_ || outcome->state == v1::PayloadChunk::STATE_PRESENT) return here_;
+    if (!here_) return false;
     for (const Direction direction : directions) {
-      sent_ = {};
-      if (!tell_loss(direction, *outcome)) return false;
+      if (!tell_cut(direction, Kind::body) || !tell_end(direction, *outcome)) return false;
     }
     return true;
   }
@@ -67,6 +64,10 @@ class PayloadSender {
     return direction == Direction::request ? record_.request() : record_.response();
   }
   static std::size_t place(Kind kind) { return static_cast<std::size_t>(kind); }
+  static std::size_t place(Direction direction) { return static_cast<std::size_t>(direction); }
+  [[nodiscard]] std::uint64_t& sent(Direction direction, Kind kind) {
+    return sent_[place(direction)][place(kind)];
+  }
 
   static v1::PayloadChunk& chunk_of(v1::ShowSessionPart& part, Direction direction, Kind kind) {
     auto& chunk = *part.mutable_payload();
@@ -83,7 +84,7 @@ class PayloadSender {
     for (std::size_t at = 0; at < bytes.size(); at += chunk_size) {
       chunk.set_data(std::string(bytes.substr(at, chunk_size)));
       chunk.set_offset(view.piece.offset + at);
-      sent_[place(view.piece.kind)] += chunk.data().size();
+      sent(view.piece.direction, view.piece.kind) += chunk.data().size();
       if (!stream_.write(part)) return false;
     }
     return true;
@@ -92,27 +93,32 @@ class PayloadSender {
   // More passed than was captured: said behind the bytes that were, or where they would be.
   bool tell_cut(Direction direction, Kind kind) {
     if (!content(direction).truncated()) return true;
-    const auto sent = sent_[place(kind)];
-    const bool nothing = sent_[place(Kind::body)] + sent_[place(Kind::stream)] == 0;
-    if (sent == 0 && !(nothing && kind == Kind::stream)) return true;
+    const auto captured = sent(direction, kind);
+    const bool nothing = sent(direction, Kind::body) + sent(direction, Kind::stream) == 0;
+    if (captured == 0 && !(nothing && kind == Kind::stream)) return true;
     v1::ShowSessionPart part;
     auto& chunk = chunk_of(part, direction, nothing ? Kind::body : kind);
-    chunk.set_offset(sent);
+    chunk.set_offset(captured);
     chunk.set_truncated(true);
-    chunk.set_omitted(content(direction).size() > sent ? content(direction).size() - sent : 0);
+    chunk.set_omitted(content(direction).size() > captured ? content(direction).size() - captured : 0);
     return stream_.write(part);
+  }
+
+  bool tell_end(Direction direction, const PayloadOutcome& outcome) {
+    if (outcome.state != v1::PayloadChunk::STATE_PRESENT) return tell_loss(direction, outcome);
+    return tell_cut(direction, Kind::stream) && tell_gap(direction);
   }
 
   // Bytes that the record counts and the store does not give must not pass for bytes that never were.
   bool tell_gap(Direction direction) {
-    std::uint64_t sent = 0;
-    for (const auto of_kind : sent_)
-      sent += of_kind;
+    std::uint64_t all = 0;
+    for (const auto of_kind : sent_[place(direction)])
+      all += of_kind;
     const auto captured = content(direction).captured_size();
-    if (sent >= captured) return true;
+    if (all >= captured) return true;
     return tell_loss(direction,
                      {v1::PayloadChunk::STATE_DAMAGED,
-                      fmt::format("{} of {} captured bytes are missing", captured - sent, captured)});
+                      fmt::format("{} of {} captured bytes are missing", captured - all, captured)});
   }
 
   bool tell_loss(Direction direction, const PayloadOutcome& outcome) {
@@ -120,8 +126,9 @@ class PayloadSender {
     const bool head = !content(direction).head_sha256().empty();
     const bool body = !content(direction).body_sha256().empty();
     const bool captured = !head && content(direction).captured_size() > 0;
-    for (const auto& [kind, lost] : {std::pair{Kind::head, head && sent_[place(Kind::head)] == 0},
-                                     std::pair{Kind::body, body || captured}}) {
+    for (const auto& [kind, lost] :
+         {std::pair{Kind::head, head && sent(direction, Kind::head) == 0},
+          std::pair{Kind::body, body || captured}}) {
       if (!lost) continue;
       auto& chunk = chunk_of(part, direction, kind);
       chunk.set_state(outcome.state);
@@ -134,7 +141,7 @@ class PayloadSender {
   const record::StoreQueries& store_;
   const v1::Record& record_;
   control::Stream<v1::ShowSessionPart>& stream_;
-  std::array<std::uint64_t, kinds.size()> sent_{};
+  std::array<std::array<std::uint64_t, kinds.size()>, directions.size()> sent_{};
   bool here_ = true;
 };
 
