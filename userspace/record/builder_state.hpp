@@ -39,6 +39,7 @@ struct RecordBuilder::Session {
 struct RecordBuilder::Ring {
   RingOwner owner;
   std::uint64_t position = 0;
+  std::uint64_t lost_calls = 0;
   std::unordered_map<std::uint64_t, Session> sessions;
   std::unordered_map<std::uint64_t, std::unique_ptr<Call>> calls;
 };

@@ -86,6 +86,10 @@ Result<void> RecordBuilder::apply_event(Ring& ring, Bytes event, RecordPosition&
   if (const auto* client = std::get_if<CallClientView>(&*parsed)) return note_client(ring, *client);
   if (const auto* closed = std::get_if<CallClosedView>(&*parsed))
     return close_call(ring, *closed, position, sink);
+  if (const auto* gap = std::get_if<Gap>(&*parsed)) {
+    note_gap(ring, *gap);
+    return {};
+  }
   return close_session(ring, std::get<SessionClosedView>(*parsed), position, sink);
 }
 
@@ -260,6 +264,17 @@ Result<void> RecordBuilder::close_session(Ring& ring, const SessionClosedView& v
   }
   ring.sessions.erase(session);
   return {};
+}
+
+void RecordBuilder::note_gap(Ring& ring, const Gap& event) {
+  ring.lost_calls += std::min(event.lost_calls, ~std::uint64_t{0} - ring.lost_calls);
+}
+
+std::uint64_t RecordBuilder::lost_calls() const {
+  std::uint64_t sum = 0;
+  for (const auto& [owner, ring] : rings_)
+    sum += std::min(ring->lost_calls, ~std::uint64_t{0} - sum);
+  return sum;
 }
 
 void RecordBuilder::forget(const std::unordered_set<Id, IdHash>& recorded) {

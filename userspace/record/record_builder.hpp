@@ -85,6 +85,8 @@ class RecordBuilder {
   [[nodiscard]] std::optional<std::uint64_t> ring_position(RingOwner owner) const;
   [[nodiscard]] std::vector<RingOwner> rings() const;
   [[nodiscard]] std::size_t open_calls() const;
+  // What gaps of the rings that are open told of, since this builder was made.
+  [[nodiscard]] std::uint64_t lost_calls() const;
 
   [[nodiscard]] v1::JournalSnapshot save() const;
   // Replaces everything. Error snapshot_damaged leaves the builder empty.
@@ -110,6 +112,7 @@ class RecordBuilder {
   // Ends a call without its own end. Its record takes `position`, which moves on.
   static void interrupt_call(Ring& ring, std::uint64_t counter, std::uint64_t time_ns, const Error& reason,
                              RecordPosition& position, RecordSink& sink);
+  static void note_gap(Ring& ring, const Gap& event);
   Result<void> close_session(Ring& ring, const SessionClosedView& view, RecordPosition& position,
                              RecordSink& sink);
   static void finish(Ring& ring, Call& call, const RecordPosition& position, const Id& id, RecordSink& sink);

@@ -179,7 +179,7 @@ void Recorder::Worker::run() {
   for (;;) {
     take_requests();
     const bool worked = round();
-    sync(false);
+    sync(sync_awaited());
     if (const std::uint64_t now = monotonic_ns();
         now - published_ns >= status_interval_ns || state_.failure) {
       publish_status();
@@ -302,6 +302,13 @@ void Recorder::Worker::remove_ended() {
   }
 }
 
+bool Recorder::Worker::sync_awaited() const {
+  return std::any_of(rings_.begin(), rings_.end(), [](const auto& entry) {
+    const Ring& ring = entry.second;
+    return ring.journaled > ring.synced && ring.reader.sync_wanted() > ring.synced;
+  });
+}
+
 void Recorder::Worker::sync(bool now) {
   if (!unsynced_) return;
   const std::uint64_t time = monotonic_ns();
@@ -315,6 +322,7 @@ void Recorder::Worker::sync(bool now) {
   unsynced_ = false;
   state_.synced_at_ns = wall_ns();
   for (auto& [owner, ring] : rings_) {
+    ring.synced = ring.journaled;
     if (const auto told = ring.reader.set_synced_position(ring.journaled); !told) {
       log_debug("ring_not_told", {{"ring", name(owner)}, {"code", told.error().code}});
     }

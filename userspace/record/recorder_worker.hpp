@@ -35,6 +35,7 @@ class Recorder::Worker {
     bool suspected = false;  // of having no writer any more
     std::uint64_t look_again_ns = 0;
     std::uint64_t journaled;  // position
+    std::uint64_t synced = 0;
     std::optional<Error> corrupt;
   };
 
@@ -52,6 +53,8 @@ class Recorder::Worker {
   void end(RingOwner owner, Ring& ring, const Error& reason);
   void remove_ended();
   void sync(bool now);
+  // Whether a call waits for something that is in the journal to be on disk.
+  [[nodiscard]] bool sync_awaited() const;
   void fail(const Error& error);
   void take_requests();
   void publish_status();

@@ -94,6 +94,38 @@ std::string sha256(const std::string& bytes) {
   return digest;
 }
 
+TEST_CASE("What a writer waits for is synced at once, and nothing else is") {
+  Bench bench;
+  RecorderOptions options = bench.options();
+  options.sync_interval = std::chrono::hours(1);
+  auto recorder = Recorder::start(std::move(options), bench.names).value();
+  Proxy proxy(bench.rings(), {1, 0});
+  REQUIRE(recorder->add_ring({1, 0}).has_value());
+  // The first sync of all is due at once: what comes after it waits for its interval.
+  REQUIRE(proxy.whole_call("one", "1"));
+  REQUIRE(eventually([&] { return proxy.writer->synced_position() == proxy.writer->written_position(); }));
+  const std::uint64_t before = proxy.writer->synced_position();
+  REQUIRE(proxy.whole_call("two", "2"));
+  wait_records(recorder->queries(), 2);
+  CHECK(proxy.writer->synced_position() == before);
+  proxy.writer->want_sync();
+  CHECK(eventually([&] { return proxy.writer->synced_position() == proxy.writer->written_position(); }));
+}
+
+TEST_CASE("A gap is no call, and does not end the ring") {
+  Bench bench;
+  auto recorder = bench.start();
+  Proxy proxy(bench.rings(), {1, 0});
+  REQUIRE(recorder->add_ring({1, 0}).has_value());
+  Gap gap{};
+  gap.lost_calls = 3;
+  gap.lost_events = 4;
+  REQUIRE(proxy.events.gap(gap));
+  REQUIRE(proxy.whole_call("after", "it"));
+  wait_records(recorder->queries(), 1);
+  CHECK(recorder->status().rings_corrupt == 0);
+}
+
 TEST_CASE("A call becomes one record with its payload, its salted digests and the names of its caller") {
   Bench bench;
   auto recorder = bench.start();
