@@ -97,6 +97,7 @@ ControlBackend::AgentStatus ControlBackend::make_status() const {
       thread.set_calls_denied(state.counters.calls_denied);
       thread.set_calls_refused(state.counters.calls_refused);
       thread.set_calls_failed(state.counters.calls_failed);
+      thread.set_calls_unrecorded(state.counters.calls_unrecorded);
       thread.set_open_connections(state.counters.open_connections);
       thread.set_pooled_connections(state.counters.pooled_connections);
       thread.set_policy_version(state.policy_version);

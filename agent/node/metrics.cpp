@@ -165,6 +165,9 @@ std::string Metrics::text(const v1::StatusReply& status) const {
     const prometheus::Labels labels{{"thread", std::to_string(thread.thread())}};
     counter("callgate_flows_total", "Connections that a proxy thread accepted, since the proxy's start.",
             static_cast<double>(thread.flows()), labels);
+    counter("callgate_calls_unrecorded_total",
+            "Calls that went on without a record, as their policies let them; gaps tell of them.",
+            static_cast<double>(thread.calls_unrecorded()), labels);
     counter("callgate_flows_without_origin_total",
             "Connections to a gate that nobody redirected; they are closed.",
             static_cast<double>(thread.flows_without_origin()), labels);

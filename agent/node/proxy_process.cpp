@@ -28,7 +28,8 @@ ThreadCounters to_counters(const v1::ProxyCounters& counters) {
           counters.calls_refused(),
           counters.calls_failed(),
           counters.open_connections(),
-          counters.pooled_connections()};
+          counters.pooled_connections(),
+          counters.calls_unrecorded()};
 }
 
 }  // namespace

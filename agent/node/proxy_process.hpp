@@ -35,6 +35,7 @@ struct ThreadCounters {
   std::uint64_t calls_failed = 0;
   std::uint64_t open_connections = 0;
   std::uint64_t pooled_connections = 0;
+  std::uint64_t calls_unrecorded = 0;
 };
 
 struct ThreadState {

@@ -49,6 +49,7 @@ Exchange::Exchange(ThreadContext& context)
     : context_(context),
       requests_(context.settings.request),
       responses_(context.settings.response),
+      record_(context),
       limits_(context.limits) {}
 
 Exchange::~Exchange() = default;
@@ -56,7 +57,7 @@ Exchange::~Exchange() = default;
 void Exchange::begin(Session& session, std::string_view raw) {
   const http1::RequestHead& head = requests_.head();
   session_ = &session;
-  id_ = context_.ids.next();
+  record_.begin(context_.ids.next(), {});
   policy_ = session.policy();
   raw_head_.assign(raw);
   method_.assign(head.method);
@@ -81,7 +82,7 @@ void Exchange::head_consumed() {
 
 void Exchange::begin_refused(Session& session, std::string_view raw, const http1::Problem& problem) {
   session_ = &session;
-  id_ = context_.ids.next();
+  record_.begin(context_.ids.next(), {});
   policy_ = session.policy();
   raw_head_.assign(raw.substr(0, context_.settings.request.head_bytes));
   method_.assign(method_of(raw));
@@ -90,7 +91,6 @@ void Exchange::begin_refused(Session& session, std::string_view raw, const http1
   refusal_ = Failure{problem.status, std::string(problem.code), std::string(problem.detail)};
   refusal_outcome_ = record::Outcome::refused;
   decision_ = undecided(problem.code, session.selection());
-  limit_payloads();
   end_.opened_at = context_.clock.now();
   request_moved_ = response_moved_ = flushed_ = end_.opened_at;
   phase_ = Phase::opening;
@@ -108,12 +108,10 @@ void Exchange::decide(const http1::RequestHead& head) {
     judge(DecisionStage::run(*session_, name_, head,
                              {has_body ? policy::Body::State::pending : policy::Body::State::none, {}}));
   }
-  limit_payloads();
 }
 
 void Exchange::judge(policy::Decision decision) {
   decision_ = std::move(decision);
-  limit_payloads();
   if (decision_.verdict != policy::Verdict::allow || decision_.upstream == nullptr) {
     refusal_ =
         Failure{403, decision_.needs_approval ? "approval_required" : "denied", denial(decision_, name_)};
@@ -130,12 +128,6 @@ void Exchange::judge(policy::Decision decision) {
   if (refusal_) refusal_outcome_ = record::Outcome::denied;
 }
 
-void Exchange::limit_payloads() {
-  payload_limit_ = decision_.record->payloads
-                       ? std::min(decision_.record->payload_limit, context_.settings.payload_bytes)
-                       : 0;
-}
-
 Exchange::Progress Exchange::step() {
   if (phase_ != Phase::ended && phase_ != Phase::upgraded && session_->client().broken()) caller_gone();
   switch (phase_) {
@@ -143,6 +135,8 @@ Exchange::Progress Exchange::step() {
       return hold();
     case Phase::opening:
       return open();
+    case Phase::syncing:
+      return sync();
     case Phase::connecting:
       return connect();
     case Phase::proved:
@@ -169,28 +163,33 @@ Exchange::Progress Exchange::wait_for_ring() {
 }
 
 Exchange::Progress Exchange::open() {
-  Recorder& recorder = context_.recorder;
   // Of a call that is refused what was held of its body is recorded too: it goes no further.
   const std::string_view held = refusal_ ? std::string_view(held_) : std::string_view{};
-  if (!recorder.has_room(raw_head_.size() + held.size())) return wait_for_ring();
-  const kernel::Flow& flow = session_->flow();
+  record_.begin(record_.id(), decision_.record);
+  if (!record_.has_room(raw_head_.size() + held.size())) return wait_for_ring();
   const bool allowed = decision_.verdict == policy::Verdict::allow && decision_.upstream != nullptr;
   const std::uint8_t tls = allowed ? static_cast<std::uint8_t>(decision_.upstream->tls) : Recorder::untouched;
-  if (!recorder.call_opened(id_, session_->id(), decision_, true, tls, flow.destination.port, payload_limit_,
-                            name_.function, name_.host)) {
-    return wait_for_ring();
-  }
+  if (!record_.open(*session_, decision_, true, tls, name_.function, name_.host)) return wait_for_ring();
   ring_since_ = 0;
   opened_ = true;
-  session_->count_call();
   end_.request_body_size = held.size();
-  if (!recorder.payload(id_, record::Direction::request, record::PayloadKind::head, raw_head_) ||
-      !recorder.payload(id_, record::Direction::request, record::PayloadKind::body, held)) {
+  if (!record_.payload(record::Direction::request, record::PayloadKind::head, raw_head_) ||
+      !record_.payload(record::Direction::request, record::PayloadKind::body, held)) {
     refusal_ = Failure{503, "recording_unavailable", "the call could not be recorded"};
   }
   if (refusal_) {
     answer(*refusal_, refusal_outcome_);
     return phase_ == Phase::ended ? result_ : Progress::waiting;
+  }
+  phase_ = Phase::syncing;
+  return sync();
+}
+
+Exchange::Progress Exchange::sync() {
+  if (!record_.synced()) {
+    if (sync_since_ == 0) sync_since_ = context_.clock.now();
+    session_->wait_for(Wait::sync);
+    return Progress::waiting;
   }
   ++context_.counters.calls_allowed;
   start_connecting(true);
@@ -231,14 +230,14 @@ Exchange::Progress Exchange::connect() {
   if (const UpstreamConnection* shown = connector_.failed_connection();
       shown != nullptr && shown->stream->is_tls()) {
     // What the target showed instead of a proof. Without space for it the refusal says enough.
-    (void)context_.recorder.call_upstream(id_, shown->facts());
+    (void)record_.upstream(shown->facts());
   }
   fail(connector_.failure(), record::Outcome::refused);
   return phase_ == Phase::ended ? result_ : Progress::waiting;
 }
 
 Exchange::Progress Exchange::record_upstream() {
-  if (!context_.recorder.call_upstream(id_, upstream_->facts())) return wait_for_ring();
+  if (!record_.upstream(upstream_->facts())) return wait_for_ring();
   ring_since_ = 0;
   if (!expected_) responses_.expect(method_);
   expected_ = true;
@@ -251,6 +250,8 @@ Exchange::Limit Exchange::limit() const {
   const Settings& settings = context_.settings;
   if (ring_since_ != 0) return {Due::ring, ring_since_ + settings.record_timeout};
   switch (phase_) {
+    case Phase::syncing:
+      return {Due::synced, sync_since_ + settings.record_timeout};
     case Phase::connecting:
       return {Due::connector, connector_.deadline()};
     case Phase::holding:
@@ -286,6 +287,9 @@ void Exchange::expire() {
       fail({503, "recording_unavailable",
             "the call cannot be recorded at present, so it is not made; try again later"},
            phase_ == Phase::relaying ? record::Outcome::failed : record::Outcome::refused);
+      break;
+    case Due::synced:
+      fail(not_synced(), record::Outcome::refused);
       break;
     case Due::held:
       (void)refuse_held(
@@ -338,10 +342,11 @@ void Exchange::clear() {
   request_out_.clear();
   limits_.clear();
   forget_held();
+  record_.begin({}, {});
   ring_since_ = 0;
+  sync_since_ = 0;
   answer_bytes_ = 0;
   interim_answers_ = 0;
-  payload_limit_ = 0;
   phase_ = Phase::none;
   result_ = Progress::close;
   awaits_go_ = keep_alive_ = request_known_ = request_done_ = request_sent_ = request_stopped_ = body_seen_ =

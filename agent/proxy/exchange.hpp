@@ -11,9 +11,9 @@
 #include <string>
 #include <string_view>
 
-#include "base/ids.hpp"
 #include "protocol/http1/reader.hpp"
 #include "proxy/call_limits.hpp"
+#include "proxy/call_record.hpp"
 #include "proxy/call_stages.hpp"
 #include "proxy/connector.hpp"
 #include "proxy/content.hpp"
@@ -76,6 +76,7 @@ class Exchange {
     none,
     holding,     // waits for its body, which the decision needs
     opening,     // waits for space to record the call
+    syncing,     // waits for that record to be on disk
     connecting,  // has no connection to the target yet
     proved,      // has one that is not recorded yet
     relaying,
@@ -87,6 +88,7 @@ class Exchange {
   enum class Due : std::uint8_t {
     never,
     ring,
+    synced,
     held,
     connector,
     caller_reads,
@@ -103,11 +105,11 @@ class Exchange {
 
   // exchange.cpp: opening and connecting
   [[nodiscard]] Progress open();
+  [[nodiscard]] Progress sync();
   [[nodiscard]] Progress connect();
   [[nodiscard]] Progress record_upstream();
   void decide(const http1::RequestHead& head);
   void judge(policy::Decision decision);
-  void limit_payloads();
   void start_connecting(bool pooled);
   [[nodiscard]] Progress wait_for_ring();
   [[nodiscard]] Limit limit() const;
@@ -162,7 +164,7 @@ class Exchange {
   Connector connector_;
 
   Session* session_ = nullptr;
-  Id id_;
+  CallRecord record_;
   NamedCall name_;
   std::string raw_head_;
   std::string method_;
@@ -171,7 +173,6 @@ class Exchange {
   policy::Decision decision_;
   std::optional<Failure> refusal_;  // known before the target is involved
   record::Outcome refusal_outcome_ = record::Outcome::refused;
-  std::uint64_t payload_limit_ = 0;
   CallLimits limits_;
   std::string held_;           // of the request's body, before the decision
   std::size_t held_sent_ = 0;  // bytes of it
@@ -187,6 +188,7 @@ class Exchange {
   std::uint64_t answer_bytes_ = 0;  // received of the answer, heads and framing included
   int interim_answers_ = 0;
   Nanoseconds ring_since_ = 0;      // waits for space in the ring; 0: it does not
+  Nanoseconds sync_since_ = 0;      // waits for its record to be on disk
   Nanoseconds request_moved_ = 0;   // when something of the request last did
   Nanoseconds response_moved_ = 0;  // the same of the answer
   Nanoseconds flushed_ = 0;         // when the caller last took something
@@ -208,7 +210,7 @@ class Exchange {
   bool upgrading_ = false;         // the target changes the protocol
   bool announced_close_ = false;   // the caller was told that its connection ends
   bool expected_ = false;          // responses_ waits for this call's answer
-  bool opened_ = false;            // in the record, and not closed
+  bool opened_ = false;            // as far as its record is concerned, and not closed
   int budget_ = 0;                 // receives that are left to this step
 };
 

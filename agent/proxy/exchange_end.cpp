@@ -49,7 +49,7 @@ void Exchange::answer(const Failure& failure, record::Outcome outcome) {
     problem.reason = limited ? failure.code : decision_.reason;
   }
   problem.session = session_->id();
-  if (opened_) problem.call = id_;
+  if (record_.recorded()) problem.call = record_.id();
   const std::string text = make_problem(problem, method_ == "HEAD", close);
   end_.status = failure.status;
   if (opened_) {
@@ -58,8 +58,8 @@ void Exchange::answer(const Failure& failure, record::Outcome outcome) {
     const std::string_view body = std::string_view(text).substr(head_size);
     end_.response_body_size = body.size();
     // Our own words: the record of the call matters more than they do.
-    if (context_.recorder.payload(id_, record::Direction::response, record::PayloadKind::head, head)) {
-      (void)context_.recorder.payload(id_, record::Direction::response, record::PayloadKind::body, body);
+    if (record_.payload(record::Direction::response, record::PayloadKind::head, head)) {
+      (void)record_.payload(record::Direction::response, record::PayloadKind::body, body);
     }
     if (!close_record(outcome, failure.code, failure.detail)) {
       abort(outcome, "recording_unavailable", "the call's end could not be recorded");
@@ -126,7 +126,7 @@ bool Exchange::close_record(record::Outcome outcome, std::string_view code, std:
   end_.outcome = outcome;
   end_.code = code;
   end_.detail = detail;
-  const bool written = context_.recorder.call_closed(id_, end_);
+  const bool written = record_.close(end_);
   end_.code = {};
   end_.detail = {};
   if (!written) return false;

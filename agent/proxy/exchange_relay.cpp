@@ -36,7 +36,7 @@ bool Exchange::pump_request() {
     if (target.bytes_written() != before) request_moved_ = context_.clock.now();
   }
   while (!request_stopped_ && !target.blocked() && !(request_done_ && request_sent_)) {
-    if (!context_.recorder.has_room(std::max(session_->input().bytes().size(), held_.size() - held_sent_))) {
+    if (!record_.has_room(std::max(session_->input().bytes().size(), held_.size() - held_sent_))) {
       (void)wait_for_ring();
       return true;
     }
@@ -55,7 +55,7 @@ bool Exchange::pump_request() {
 }
 
 bool Exchange::receive_request() {
-  if (!context_.recorder.has_room(session_->input().bytes().size() + context_.recorder.piece_size())) {
+  if (!record_.has_room(session_->input().bytes().size() + context_.recorder.piece_size())) {
     (void)wait_for_ring();
     return true;
   }
@@ -95,11 +95,10 @@ bool Exchange::read_request(Content& content) {
   const std::string_view bytes = content.view();
   end_.request_body_size += bytes.size();
   body_seen_ = body_seen_ || !bytes.empty();
-  bool recorded =
-      context_.recorder.payload(id_, record::Direction::request, record::PayloadKind::body, bytes);
+  bool recorded = record_.payload(record::Direction::request, record::PayloadKind::body, bytes);
   if (request_done_ && recorded && !request_trailers().empty()) {
-    recorded = context_.recorder.payload(id_, record::Direction::request, record::PayloadKind::trailers,
-                                         format_trailers(request_trailers()));
+    recorded = record_.payload(record::Direction::request, record::PayloadKind::trailers,
+                               format_trailers(request_trailers()));
   }
   if (auto failure = limits_.take(bytes.size(), context_.clock.now())) {
     fail(*failure, record::Outcome::denied);
@@ -135,7 +134,7 @@ bool Exchange::pump_response() {
   Stream& target = *upstream_->stream;
   while (!caller.blocked() && target.readable()) {
     if (budget_ == 0) return true;
-    if (!context_.recorder.has_room(answer_.bytes().size() + context_.recorder.piece_size())) {
+    if (!record_.has_room(answer_.bytes().size() + context_.recorder.piece_size())) {
       (void)wait_for_ring();
       return true;
     }
@@ -236,15 +235,14 @@ bool Exchange::begin_response() {
 }
 
 bool Exchange::send_response(std::string_view content, bool complete) {
-  Recorder& recorder = context_.recorder;
   std::string& text = context_.text;
   if (auto failure = limits_.take(content.size(), context_.clock.now())) {
     fail(*failure, record::Outcome::denied);
     return false;
   }
   end_.response_body_size += content.size();
-  bool recorded = recorder.payload(id_, record::Direction::response, record::PayloadKind::head, text) &&
-                  recorder.payload(id_, record::Direction::response, record::PayloadKind::body, content);
+  bool recorded = record_.payload(record::Direction::response, record::PayloadKind::head, text) &&
+                  record_.payload(record::Direction::response, record::PayloadKind::body, content);
   std::string_view second = content;
   if (response_chunked_) {
     http1::append_chunk(text, content);
@@ -252,8 +250,8 @@ bool Exchange::send_response(std::string_view content, bool complete) {
   }
   if (complete && !upgrading_) {
     if (!responses_.trailers().empty()) {
-      recorded = recorded && recorder.payload(id_, record::Direction::response, record::PayloadKind::trailers,
-                                              format_trailers(responses_.trailers()));
+      recorded = recorded && record_.payload(record::Direction::response, record::PayloadKind::trailers,
+                                             format_trailers(responses_.trailers()));
     }
     if (response_chunked_) http1::append_last_chunk(text, responses_.trailers());
     recorded = recorded && close_record(record::Outcome::completed, {}, {});

@@ -20,7 +20,7 @@ bool Exchange::accept_upgrade(const http1::ResponseHead& head) {
 }
 
 bool Exchange::begin_upgrade() {
-  tunnel_.emplace(*session_, id_, *upstream_->stream, end_, limits_, Tunnel::Payload::recorded, false);
+  tunnel_.emplace(*session_, record_, *upstream_->stream, end_, limits_, Tunnel::Payload::recorded, false);
   phase_ = Phase::upgraded;
   tunnel_->begin_with(answer_.bytes());
   answer_.clear();

@@ -7,23 +7,24 @@
 namespace callgate::proxy {
 
 FlowCall::FlowCall(Session& session)
-    : session_(session), context_(session.context()), id_(context_.ids.next()), limits_(context_.limits) {
+    : session_(session), context_(session.context()), record_(context_), limits_(context_.limits) {
+  record_.begin(context_.ids.next(), {});
   end_.opened_at = context_.clock.now();
 }
 
 bool FlowCall::open(const policy::Decision& decision, std::string_view function, std::string_view host) {
-  const policy::RecordRequirement& record = *decision.record;
-  const std::uint64_t limit =
-      record.payloads ? std::min(record.payload_limit, context_.settings.payload_bytes) : 0;
   const std::uint8_t tls =
       allowed(decision) ? static_cast<std::uint8_t>(decision.upstream->tls) : Recorder::untouched;
-  if (!recorded(context_.recorder.call_opened(id_, session_.id(), decision, true, tls,
-                                              session_.flow().destination.port, limit, function, host))) {
-    return false;
-  }
-  open_ = true;
-  session_.count_call();
-  return true;
+  record_.begin(id(), decision.record);
+  return recorded(record_.open(session_, decision, true, tls, function, host));
+}
+
+bool FlowCall::synced() {
+  if (record_.synced()) return true;
+  if (sync_since_ == 0) sync_since_ = context_.clock.now();
+  session_.set_deadline(sync_since_ + context_.settings.record_timeout);
+  session_.wait_for(Wait::sync);
+  return false;
 }
 
 std::optional<Failure> FlowCall::count(const policy::Decision& decision, std::string_view function,
@@ -59,7 +60,7 @@ void FlowCall::finish() {
   end_.outcome = ending_.outcome;
   end_.code = ending_.code;
   end_.detail = ending_.detail;
-  if (open_ && !recorded(context_.recorder.call_closed(id_, end_))) return;
+  if (record_.recorded() && !recorded(record_.close(end_))) return;
   give_up();
 }
 
@@ -68,11 +69,11 @@ void FlowCall::give_up() {
 }
 
 void FlowCall::interrupt(std::string_view code, std::string_view detail) {
-  if (!open_ || ending_set_) return;
+  if (!record_.recorded() || ending_set_) return;
   end_.outcome = record::Outcome::interrupted;
   end_.code = code;
   end_.detail = detail;
-  (void)context_.recorder.call_closed(id_, end_);
+  (void)record_.close(end_);
 }
 
 std::string denial_text(const policy::Decision& decision, std::string_view what) {

@@ -7,6 +7,7 @@
 #include "base/ids.hpp"
 #include "policy/engine.hpp"
 #include "proxy/call_limits.hpp"
+#include "proxy/call_record.hpp"
 #include "proxy/recorder.hpp"
 #include "proxy/session.hpp"
 #include "proxy/tunnel.hpp"
@@ -17,7 +18,8 @@ class FlowCall {
  public:
   explicit FlowCall(Session& session);
 
-  [[nodiscard]] const Id& id() const { return id_; }
+  [[nodiscard]] const Id& id() const { return record_.id(); }
+  [[nodiscard]] CallRecord& record() { return record_; }
   // Sizes and times of the call, for whoever carries it.
   [[nodiscard]] CallEnd& facts() { return end_; }
   [[nodiscard]] bool allowed(const policy::Decision& decision) const {
@@ -30,6 +32,9 @@ class FlowCall {
   [[nodiscard]] std::optional<Failure> count(const policy::Decision& decision, std::string_view function,
                                              std::string_view host);
   [[nodiscard]] CallLimits& limits() { return limits_; }
+  // True once the call may leave as far as its record is concerned; else the session waits, with a deadline,
+  // for the record to be on disk.
+  [[nodiscard]] bool synced();
   // Passes on whether an event was written; where not, the session waits for the ring, with a deadline.
   [[nodiscard]] bool recorded(bool written);
   // Ends the call and the flow, as soon as the ring has space for that. `reset`: the caller's connection
@@ -47,12 +52,12 @@ class FlowCall {
  private:
   Session& session_;
   ThreadContext& context_;
-  const Id id_;
+  CallRecord record_;
   CallEnd end_;
   CallLimits limits_;
   Tunnel::Ending ending_;
   Nanoseconds ring_since_ = 0;
-  bool open_ = false;  // in the record
+  Nanoseconds sync_since_ = 0;
   bool ending_set_ = false;
 };
 

@@ -33,8 +33,9 @@ HttpTap::HttpTap(Session& session)
       responses_(context_.settings.response) {}
 
 HttpTap::~HttpTap() {
-  for (const Call& call : calls_)
-    context_.tapped_calls -= call.opened ? 1 : 0;
+  for (const Call& call : calls_) {
+    if (call.record.recorded()) --context_.tapped_calls;
+  }
 }
 
 bool HttpTap::idle() const {
@@ -190,23 +191,17 @@ void HttpTap::open_http(std::string_view raw) {
 }
 
 void HttpTap::open(const policy::Decision& decision, std::string_view function, std::string_view host) {
-  Call& call = calls_.emplace_back();
-  call.id = context_.ids.next();
+  Call& call = calls_.emplace_back(context_);
   call.end.opened_at = context_.clock.now();
   call.end.connected_at = connected_at_;
-  const std::uint64_t limit = decision.record->payloads
-                                  ? std::min(decision.record->payload_limit, context_.settings.payload_bytes)
-                                  : 0;
-  call.opened = session_.record_opened() &&
-                context_.recorder.call_opened(call.id, session_.id(), decision, false, Recorder::untouched,
-                                              session_.flow().destination.port, limit, function, host);
-  if (call.opened) {
-    session_.count_call();
-    ++context_.tapped_calls;
-    ++context_.counters.calls_allowed;
-  } else {
-    gap_ = true;
-  }
+  policy::RecordRequirement requirement = decision.record;
+  // Also where the policies have begun to enforce, and what was under way goes on to its end.
+  requirement.durability = policy::Durability::async;
+  call.record.begin(context_.ids.next(), requirement);
+  (void)call.record.open(session_, decision, false, Recorder::untouched, function, host);
+  ++context_.counters.calls_allowed;
+  if (call.record.recorded()) ++context_.tapped_calls;
+  note_gap(call);
 }
 
 bool HttpTap::awaits_name() {
@@ -221,7 +216,8 @@ void HttpTap::open_tls(const tls::ClientHello& hello) {
   const policy::Decision decision = ConnectionStage::run(session_, "tls", host);
   open(decision, "tls:connect " + host, host);
   encrypted_ = true;
-  if (calls_.back().opened && !record_offer(context_.recorder, calls_.back().id, hello)) gap_ = true;
+  (void)record_offer(calls_.back().record, hello);
+  note_gap(calls_.back());
 }
 
 void HttpTap::open_opaque() {
@@ -259,24 +255,19 @@ void HttpTap::become_opaque() {
 
 void HttpTap::payload(Call& call, record::Direction direction, record::PayloadKind kind,
                       std::string_view bytes) {
-  if (!call.opened || call.gap || encrypted_) return;
-  if (context_.recorder.payload(call.id, direction, kind, bytes)) return;
-  call.gap = true;
-  gap_ = true;
+  if (encrypted_) return;
+  (void)call.record.payload(direction, kind, bytes);
+  note_gap(call);
 }
 
 void HttpTap::close(Call& call, record::Outcome outcome, std::string_view code, std::string_view detail) {
-  if (!call.opened) return;
+  if (!call.record.recorded()) return;
   call.end.outcome = outcome;
   call.end.code = code;
   call.end.detail = detail;
-  if (call.gap) {
-    call.end.code = "record_gap";
-    call.end.detail = "the ring of events was full: a part of the call's bytes is not recorded";
-  }
-  call.opened = false;
   --context_.tapped_calls;
-  if (!context_.recorder.call_closed(call.id, call.end)) gap_ = true;
+  (void)call.record.close(call.end);
+  note_gap(call);
 }
 
 void HttpTap::close_front_if_done() {

@@ -2,7 +2,7 @@
 // bytes.
 //
 // Recording is all it does: it delays nothing and refuses nothing. What the ring had no space for is a gap,
-// and the record of the call, or else of the flow, says so.
+// which is recorded for itself, and the record of the call, or else of the flow, says so.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 #include "protocol/http1/reader.hpp"
 #include "protocol/tls/client_hello.hpp"
+#include "proxy/call_record.hpp"
 #include "proxy/call_stages.hpp"
-#include "proxy/recorder.hpp"
 #include "proxy/session.hpp"
 
 namespace callgate::proxy {
@@ -49,13 +49,11 @@ class HttpTap {
 
  private:
   struct Call {
-    Id id;
+    explicit Call(ThreadContext& context) : record(context) {}
+    CallRecord record;
     CallEnd end;
-    bool opened = false;  // in the record
     bool request_done = false;
     bool response_done = false;
-    bool gap =
-        false;  // payload after this is not recorded: pieces must not hide what is missing between them
   };
 
   void open_http(std::string_view raw);
@@ -72,6 +70,7 @@ class HttpTap {
   void payload(Call& call, record::Direction direction, record::PayloadKind kind, std::string_view bytes);
   void close(Call& call, record::Outcome outcome, std::string_view code, std::string_view detail);
   void close_front_if_done();
+  void note_gap(const Call& call) { gap_ = gap_ || call.record.has_gap(); }
 
   Session& session_;
   ThreadContext& context_;

@@ -21,6 +21,9 @@ void OpaqueConversation::step() {
     case Phase::opening:
       open();
       break;
+    case Phase::syncing:
+      sync();
+      break;
     case Phase::connecting:
       connect();
       break;
@@ -47,6 +50,12 @@ void OpaqueConversation::open() {
     end({record::Outcome::denied, failure->code, failure->detail, true});
     return;
   }
+  phase_ = Phase::syncing;
+  sync();
+}
+
+void OpaqueConversation::sync() {
+  if (!call_.synced()) return;
   const auto bucket = session_.upstream_bucket(*target_.decision.upstream, target_.host);
   if (!bucket) {
     refuse({503, bucket.error().code, bucket.error().message});
@@ -92,15 +101,15 @@ void OpaqueConversation::connect() {
   if (const UpstreamConnection* shown = connector_.failed_connection();
       shown != nullptr && shown->stream->is_tls()) {
     // What the target showed instead of a proof. Without space for it the refusal says enough.
-    (void)context_.recorder.call_upstream(call_.id(), shown->facts());
+    (void)call_.record().upstream(shown->facts());
   }
   refuse(Failure(connector_.failure()));
 }
 
 void OpaqueConversation::record_upstream() {
-  if (!call_.recorded(context_.recorder.call_upstream(call_.id(), upstream_->facts()))) return;
+  if (!call_.recorded(call_.record().upstream(upstream_->facts()))) return;
   phase_ = Phase::relaying;
-  tunnel_.emplace(session_, call_.id(), *upstream_->stream, call_.facts(), call_.limits(),
+  tunnel_.emplace(session_, call_.record(), *upstream_->stream, call_.facts(), call_.limits(),
                   Tunnel::Payload::recorded, caller_ended_);
   relay();
 }
@@ -132,6 +141,9 @@ void OpaqueConversation::expire() {
     case Phase::opening:
     case Phase::proved:
       refuse({503, "recording_unavailable", "the ring of events stayed full"});
+      return;
+    case Phase::syncing:
+      refuse(not_synced());
       return;
     case Phase::connecting:
       connector_.expire();

@@ -31,12 +31,14 @@ class OpaqueConversation final : public Conversation {
  private:
   enum class Phase : std::uint8_t {
     opening,     // waits for space to record the call
+    syncing,     // waits for that record to be on disk
     connecting,  // has no connection to the target yet
     proved,      // has one that is not recorded yet
     relaying,
   };
 
   void open();
+  void sync();
   void connect();
   void record_upstream();
   void relay();

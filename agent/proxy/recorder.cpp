@@ -30,6 +30,30 @@ record::EventHeader Recorder::header() const {
   return header;
 }
 
+void Recorder::lose(std::uint64_t workload, const Losses& losses) {
+  if (gap_.lost_events == 0) {
+    gap_.since_ns = clock_.wall();
+    gap_.workload = workload;
+  }
+  if (gap_.workload != workload) gap_.workload = 0;
+  gap_.lost_calls += losses.calls;
+  gap_.lost_events += losses.events;
+  gap_.lost_bytes += losses.bytes;
+}
+
+bool Recorder::write_gap() {
+  if (gap_.lost_events == 0) return true;
+  gap_.header = header();
+  if (!writer_.gap(gap_)) return false;
+  gap_ = {};
+  return true;
+}
+
+std::uint64_t Recorder::want_sync() {
+  ring_.want_sync();
+  return ring_.written_position();
+}
+
 bool Recorder::session_opened(const Id& session, const kernel::Flow& flow, bool enforced) {
   record::SessionOpened event{};
   event.header = header();
@@ -46,20 +70,22 @@ bool Recorder::session_opened(const Id& session, const kernel::Flow& flow, bool 
   return writer_.session_opened(event);
 }
 
-bool Recorder::call_opened(const Id& call, const Id& session, const policy::Decision& decision, bool enforced,
-                           std::uint8_t tls, std::uint16_t port, std::uint64_t payload_limit,
-                           std::string_view function, std::string_view host) {
+bool Recorder::call_opened(const CallBeginning& beginning, const policy::Decision& decision) {
+  if (!write_gap()) return false;
   record::CallOpened event{};
   event.header = header();
-  event.call = call;
-  event.session = session;
+  event.call = beginning.call;
+  event.session = beginning.session;
   event.verdict = decision.verdict == policy::Verdict::allow ? record::Verdict::allow : record::Verdict::deny;
-  event.enforced = enforced ? 1 : 0;
-  event.upstream_tls = tls;
-  event.port = port;
-  event.payload_limit = payload_limit;
-  return writer_.call_opened(event, {function, host, decision.policy, decision.rule, decision.reason,
-                                     decision.trial.policy, decision.trial.rule, decision.trial.reason});
+  event.enforced = beginning.enforced ? 1 : 0;
+  event.upstream_tls = beginning.tls;
+  event.durability = static_cast<record::CallDurability>(beginning.requirement.durability);
+  event.port = beginning.port;
+  event.payload_limit = beginning.payload_limit;
+  event.retain_seconds = static_cast<std::uint32_t>(beginning.requirement.retain.count());
+  return writer_.call_opened(
+      event, {beginning.function, beginning.host, decision.policy, decision.rule, decision.reason,
+              decision.trial.policy, decision.trial.rule, decision.trial.reason});
 }
 
 bool Recorder::call_upstream(const Id& call, const UpstreamFacts& facts) {

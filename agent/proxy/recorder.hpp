@@ -39,6 +39,26 @@ struct CallEnd {
   Nanoseconds first_byte_at = 0;
 };
 
+// How a call begins.
+struct CallBeginning {
+  Id call;
+  Id session;
+  policy::RecordRequirement requirement;
+  std::uint64_t payload_limit = 0;
+  bool enforced = true;
+  std::uint8_t tls = 0;  // policy::TlsRequirement, or untouched
+  std::uint16_t port = 0;
+  std::string_view function;
+  std::string_view host;
+};
+
+// What could not be recorded, of calls and flows that do not wait for it.
+struct Losses {
+  std::uint64_t calls = 0;  // without any record
+  std::uint64_t events = 0;
+  std::uint64_t bytes = 0;
+};
+
 // Belongs to one thread. Every method returns false where the ring is too full: nothing was written then, but
 // for payload(), which may have written a part.
 class Recorder {
@@ -46,17 +66,9 @@ class Recorder {
   Recorder(record::RingWriter ring, const Clock& clock);
 
   [[nodiscard]] bool session_opened(const Id& session, const kernel::Flow& flow, bool enforced);
-  // `tls`: policy::TlsRequirement, or untouched.
-  [[nodiscard]] bool call_opened(const Id& call, const Id& session, const policy::Decision& decision,
-                                 bool enforced, std::uint8_t tls, std::uint16_t port,
-                                 std::uint64_t payload_limit, std::string_view function,
-                                 std::string_view host);
+  [[nodiscard]] bool call_opened(const CallBeginning& beginning, const policy::Decision& decision);
   [[nodiscard]] bool call_upstream(const Id& call, const UpstreamFacts& facts);
   [[nodiscard]] bool call_client(const Id& call, bool encrypted_hello, const record::CallClientText& text);
-  [[nodiscard]] bool payload(const Id& call, record::Direction direction, record::PayloadKind kind,
-                             std::string_view bytes) {
-    return bytes.empty() || payload_part(call, direction, kind, bytes) == bytes.size();
-  }
   // How much of `bytes` was written.
   [[nodiscard]] std::size_t payload_part(const Id& call, record::Direction direction,
                                          record::PayloadKind kind, std::string_view bytes);
@@ -64,6 +76,16 @@ class Recorder {
   [[nodiscard]] bool session_closed(const Id& session, std::uint64_t received, std::uint64_t sent,
                                     std::uint32_t calls, record::Outcome outcome, std::string_view code,
                                     std::string_view detail);
+
+  // Adds to the gap, which is recorded as soon as there is space for it: before any other call begins, and
+  // when write_gap() is called.
+  void lose(std::uint64_t workload, const Losses& losses);
+  // True if there is no gap to tell of any more.
+  [[nodiscard]] bool write_gap();
+
+  // Asks for everything that is written by now to be on disk; returns its end, for synced_position().
+  [[nodiscard]] std::uint64_t want_sync();
+  [[nodiscard]] std::uint64_t synced_position() { return ring_.synced_position(); }
 
   // True if `payload` bytes can be recorded at once, and a call be opened before them.
   [[nodiscard]] bool has_room(std::size_t payload) { return writer_.has_room(payload); }
@@ -79,6 +101,7 @@ class Recorder {
   record::EventWriter writer_;
   const Clock& clock_;
   std::size_t piece_size_;
+  record::Gap gap_{};  // without losses: there is none
 };
 
 }  // namespace callgate::proxy

@@ -59,7 +59,6 @@ void Session::learn_process() {
   }
   process_ = answer.path;
   refresh();
-  phase_ = Phase::opening;
   open();
 }
 
@@ -91,14 +90,8 @@ bool Session::forbidden(std::string_view host) const {
 }
 
 void Session::open() {
-  const bool enforced = selection_.mode() == policy::Mode::enforce;
-  if (!record_opened() && enforced) {
-    wait_for(Wait::ring);
-    if (deadline_ == 0 || deadline_ == accepted_at_ + process_wait) {
-      deadline_ = context_.clock.now() + context_.settings.record_timeout;
-    }
-    return;
-  }
+  // Where there is no space yet, calls see to it, as their policies want it.
+  (void)record_opened();
   deadline_ = 0;
   phase_ = Phase::talking;
   change_conversation();
@@ -145,9 +138,6 @@ void Session::step() {
     case Phase::process:
       learn_process();
       break;
-    case Phase::opening:
-      open();
-      break;
     case Phase::talking:
       conversation_->step();
       after_conversation();
@@ -172,9 +162,6 @@ void Session::expire() {
   switch (phase_) {
     case Phase::process:
       learn_process();
-      break;
-    case Phase::opening:
-      finish(record::Outcome::refused, "recording_unavailable", "the ring of events stayed full", true);
       break;
     case Phase::talking:
       conversation_->expire();
@@ -208,6 +195,7 @@ void Session::abandon(std::string_view code, std::string_view detail) {
 void Session::wait_for(Wait wait) {
   wait_ = wait;
   if (wait == Wait::ring) context_.ring_wanted = true;
+  if (wait == Wait::sync) context_.sync_wanted = true;
 }
 
 void Session::run_again() {
@@ -234,10 +222,16 @@ void Session::finish(record::Outcome outcome, std::string_view code, std::string
 }
 
 // The record of a flow is not given up: until there is space for it, the session stays, and counts as a
-// connection.
+// connection. Unless nothing of it is in the record, and nothing has to be.
 void Session::close() {
-  if (!record_opened() ||
-      !context_.recorder.session_closed(id_, received_, sent_, calls_, outcome_, code_, detail_)) {
+  if (record_opened()) {
+    if (!context_.recorder.session_closed(id_, received_, sent_, calls_, outcome_, code_, detail_)) {
+      wait_for(Wait::ring);
+      return;
+    }
+  } else if (gap_ || selection_.record().durability == policy::Durability::async) {
+    context_.lose(flow_.workload, {.events = 1});
+  } else {
     wait_for(Wait::ring);
     return;
   }

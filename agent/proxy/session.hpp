@@ -36,7 +36,13 @@ class Conversation {
 };
 
 // What a session waits for besides its sockets and its deadline.
-enum class Wait : std::uint8_t { none, ring, sockets, process };
+enum class Wait : std::uint8_t {
+  none,
+  ring,  // space in it
+  sync,  // what is in it to be on disk
+  sockets,
+  process
+};
 
 class Session final : private StreamUser {
  public:
@@ -77,6 +83,8 @@ class Session final : private StreamUser {
   // for it: what is still open to that target is to end.
   [[nodiscard]] bool forbidden(std::string_view host) const;
   void count_call() { ++calls_; }
+  // A call of the flow went on without its record: so may the flow's own end.
+  void note_gap() { gap_ = true; }
   // Hands the flow to `next`, which goes on with what was received and not consumed. The caller is destroyed
   // by it.
   void hand_over(std::unique_ptr<Conversation> next);
@@ -104,7 +112,7 @@ class Session final : private StreamUser {
   std::shared_ptr<UpstreamBucket> bucket;
 
  private:
-  enum class Phase : std::uint8_t { process, opening, talking, closing, finished };
+  enum class Phase : std::uint8_t { process, talking, closing, finished };
 
   void on_stream_ready() override { step(); }
   void learn_process();
@@ -135,6 +143,7 @@ class Session final : private StreamUser {
   record::Outcome outcome_ = record::Outcome::completed;
   bool runnable_ = false;
   bool opened_ = false;  // in the record
+  bool gap_ = false;
   std::string code_;
   std::string detail_;
 };

@@ -28,6 +28,11 @@ ThreadContext::ThreadContext(Settings given, Poller& thread_poller, record::Ring
 
 ThreadContext::~ThreadContext() = default;
 
+void ThreadContext::lose(std::uint64_t workload, const Losses& losses) {
+  recorder.lose(workload, losses);
+  ring_wanted = true;
+}
+
 std::unique_ptr<Exchange> ThreadContext::take_exchange() {
   if (shelf_.empty()) return std::make_unique<Exchange>(*this);
   auto exchange = std::move(shelf_.back());

@@ -32,6 +32,7 @@ struct Counters {
   std::uint64_t calls_denied = 0;
   std::uint64_t calls_refused = 0;
   std::uint64_t calls_failed = 0;
+  std::uint64_t calls_unrecorded = 0;  // went on without a record, as they may
 };
 
 // One compiled policy snapshot. Flows hold the one they are judged by.
@@ -52,6 +53,9 @@ class ThreadContext {
   // Machines of calls are kept for the next call, of whichever flow: an idle flow has none.
   [[nodiscard]] std::unique_ptr<Exchange> take_exchange();
   void give_back(std::unique_ptr<Exchange> exchange);
+
+  // Notes what a call or flow that does not wait for its record has lost of it.
+  void lose(std::uint64_t workload, const Losses& losses);
 
   const Settings settings;
   Clock clock;
@@ -75,7 +79,8 @@ class ThreadContext {
 
   bool draining = false;           // flows end after their present call
   bool keep_idle = false;          // while draining: those without one may begin a last one
-  bool ring_wanted = false;        // somebody waits for space in the ring
+  bool ring_wanted = false;        // somebody waits for space in the ring, or a gap does
+  bool sync_wanted = false;        // somebody waits for the ring's reader to have something on disk
   std::size_t tapped_calls = 0;    // of observed flows, open in the record
   std::vector<Session*> runnable;  // had more to do than one step may
   std::vector<Session*> finished;  // to be destroyed after the step

@@ -30,6 +30,9 @@ void TlsConversation::step() {
     case Phase::offered:
       record_offer();
       break;
+    case Phase::syncing:
+      sync();
+      break;
     case Phase::probing:
       probe();
       break;
@@ -75,7 +78,7 @@ void TlsConversation::open() {
 }
 
 void TlsConversation::record_offer() {
-  if (!call_.recorded(proxy::record_offer(context_.recorder, call_.id(), hello_))) return;
+  if (!call_.recorded(proxy::record_offer(call_.record(), hello_))) return;
   if (!call_.allowed(decision_)) {
     refuse({403, "denied", denial(decision_)}, tls::Alert::access_denied, record::Outcome::denied);
     return;
@@ -93,6 +96,12 @@ void TlsConversation::record_offer() {
     refuse(*failure, tls::Alert::access_denied, record::Outcome::denied);
     return;
   }
+  phase_ = Phase::syncing;
+  sync();
+}
+
+void TlsConversation::sync() {
+  if (!call_.synced()) return;
   ++context_.counters.calls_allowed;
   prove();
 }
@@ -145,7 +154,7 @@ void TlsConversation::probe() {
   if (const UpstreamConnection* shown = prober_.failed_connection();
       shown != nullptr && shown->stream->is_tls()) {
     // What the target showed instead of a proof. Without space for it the refusal says enough.
-    (void)context_.recorder.call_upstream(call_.id(), shown->facts());
+    (void)call_.record().upstream(shown->facts());
   }
   refuse(Failure(prober_.failure()), tls::Alert::handshake_failure);
 }
@@ -193,7 +202,7 @@ UpstreamFacts TlsConversation::upstream_facts() const {
 }
 
 void TlsConversation::record_upstream() {
-  if (!call_.recorded(context_.recorder.call_upstream(call_.id(), upstream_facts()))) return;
+  if (!call_.recorded(call_.record().upstream(upstream_facts()))) return;
   send_hello();
 }
 
@@ -202,7 +211,7 @@ void TlsConversation::record_version() {
   UpstreamFacts facts = upstream_facts();
   const std::string name = version_ == 0 ? std::string() : tls::version_name(version_);
   facts.tls_version = name;
-  if (!call_.recorded(context_.recorder.call_upstream(call_.id(), facts))) return;
+  if (!call_.recorded(call_.record().upstream(facts))) return;
   if (version_ != 0 && version_ < lowest_version()) {
     refuse({502, "tls_version_too_low",
             fmt::format("the target chose {}, and the policy demands {}", name,
@@ -211,7 +220,7 @@ void TlsConversation::record_version() {
     return;
   }
   phase_ = Phase::relaying;
-  tunnel_.emplace(session_, call_.id(), *upstream_->stream, call_.facts(), call_.limits(),
+  tunnel_.emplace(session_, call_.record(), *upstream_->stream, call_.facts(), call_.limits(),
                   Tunnel::Payload::counted, false);
   tunnel_->begin_with(answer_.bytes());
   answer_.clear();
@@ -262,6 +271,9 @@ void TlsConversation::expire() {
     case Phase::proved:
     case Phase::chosen:
       refuse({503, "recording_unavailable", "the ring of events stayed full"}, tls::Alert::internal_error);
+      return;
+    case Phase::syncing:
+      refuse(not_synced(), tls::Alert::internal_error);
       return;
     case Phase::probing:
       break;

@@ -41,6 +41,7 @@ class TlsConversation final : public Conversation {
     hello,       // the ClientHello is not complete
     opening,     // waits for space to record the call
     offered,     // the same, for what the client offers
+    syncing,     // waits for the record so far to be on disk
     probing,     // asks the target for its proof
     connecting,  // has no connection to the target yet
     proved,      // has one that is not recorded yet
@@ -54,6 +55,7 @@ class TlsConversation final : public Conversation {
   void decide();
   void open();
   void record_offer();
+  void sync();
   void prove();
   void probe();
   void start_connecting();

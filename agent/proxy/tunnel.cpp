@@ -8,11 +8,11 @@ constexpr int receives_per_step = 4;
 
 }  // namespace
 
-Tunnel::Tunnel(Session& session, const Id& call, Stream& target, CallEnd& end, CallLimits& limits,
+Tunnel::Tunnel(Session& session, CallRecord& record, Stream& target, CallEnd& end, CallLimits& limits,
                Payload payload, bool caller_ended)
     : session_(session),
       context_(session.context()),
-      call_(call),
+      record_(record),
       target_(target),
       end_(end),
       limits_(limits),
@@ -40,7 +40,7 @@ Tunnel::Progress Tunnel::step() {
 
 bool Tunnel::has_room(std::size_t size) {
   if (payload_ == Payload::counted) return true;
-  if (context_.recorder.has_room(size)) {
+  if (record_.has_room(size)) {
     ring_since_ = 0;
     return true;
   }
@@ -100,8 +100,7 @@ bool Tunnel::pass(Way way, std::string_view bytes) {
   const auto direction = outward ? record::Direction::request : record::Direction::response;
   (outward ? end_.request_body_size : end_.response_body_size) += bytes.size();
   if (!outward && end_.first_byte_at == 0) end_.first_byte_at = context_.clock.now();
-  if (payload_ == Payload::recorded &&
-      !context_.recorder.payload(call_, direction, record::PayloadKind::stream, bytes)) {
+  if (payload_ == Payload::recorded && !record_.payload(direction, record::PayloadKind::stream, bytes)) {
     ending_ = {record::Outcome::failed, "recording_unavailable", "the bytes could not be recorded", true};
     return false;
   }

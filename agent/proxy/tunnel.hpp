@@ -8,9 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/ids.hpp"
 #include "proxy/call_limits.hpp"
-#include "proxy/recorder.hpp"
+#include "proxy/call_record.hpp"
 #include "proxy/session.hpp"
 
 namespace callgate::proxy {
@@ -28,10 +27,10 @@ class Tunnel {
   enum class Payload : std::uint8_t { recorded, counted };
 
   // Sends what the session's input holds first. `caller_ended`: the caller has ended its half, and that was
-  // read. `target`, `end` and `limits` outlive the tunnel; `end` gets sizes and the time of the target's
-  // first byte.
-  Tunnel(Session& session, const Id& call, Stream& target, CallEnd& end, CallLimits& limits, Payload payload,
-         bool caller_ended);
+  // read. `record`, `target`, `end` and `limits` outlive the tunnel; `end` gets sizes and the time of the
+  // target's first byte.
+  Tunnel(Session& session, CallRecord& record, Stream& target, CallEnd& end, CallLimits& limits,
+         Payload payload, bool caller_ended);
 
   // What of the target's bytes was read before: passed on first.
   void begin_with(std::string_view from_target) { first_ = from_target; }
@@ -55,7 +54,7 @@ class Tunnel {
 
   Session& session_;
   ThreadContext& context_;
-  const Id call_;
+  CallRecord& record_;
   Stream& target_;
   CallEnd& end_;
   CallLimits& limits_;

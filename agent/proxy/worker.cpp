@@ -9,7 +9,7 @@
 namespace callgate::proxy {
 namespace {
 
-// How soon somebody who waits for space in the ring looks again, in milliseconds.
+// How soon somebody who waits for the ring's reader looks again, in milliseconds.
 constexpr int ring_wait = 1;
 constexpr Nanoseconds housekeeping_interval = 1000 * nanoseconds_per_millisecond;
 
@@ -68,12 +68,13 @@ void Worker::Loop::serve() {
   }
   if (!context_->runnable.empty()) flows_->run();
   if (context_->ring_wanted) wake_ring();
+  if (context_->sync_wanted) wake_sync();
 }
 
 int Worker::Loop::next_timeout() const {
   if (context_ == nullptr) return static_cast<int>(sweep_interval / nanoseconds_per_millisecond);
   if (channel_watcher_.ready || !context_->runnable.empty() || gates_->has_waiting()) return 0;
-  if (context_->ring_wanted) return ring_wait;
+  if (context_->ring_wanted || context_->sync_wanted) return ring_wait;
   const Nanoseconds now = context_->clock.now();
   return now >= next_sweep_ ? 0 : static_cast<int>((next_sweep_ - now) / nanoseconds_per_millisecond) + 1;
 }
@@ -82,10 +83,19 @@ void Worker::Loop::wake_ring() {
   const Nanoseconds now = context_->clock.now();
   if (now < next_ring_wake_) return;
   next_ring_wake_ = now + ring_wait * nanoseconds_per_millisecond;
+  const bool told = context_->recorder.write_gap();
   // While there is too little for anybody, nobody is woken in vain.
   if (!context_->recorder.has_room(context_->recorder.piece_size())) return;
-  context_->ring_wanted = false;
+  context_->ring_wanted = !told;
   flows_->wake(Wait::ring);
+}
+
+void Worker::Loop::wake_sync() {
+  const std::uint64_t position = context_->recorder.synced_position();
+  if (position == synced_) return;
+  synced_ = position;
+  context_->sync_wanted = false;
+  flows_->wake(Wait::sync);
 }
 
 void Worker::Loop::await_sweep() {

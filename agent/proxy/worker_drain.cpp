@@ -40,6 +40,8 @@ void Worker::Loop::check_drained() {
     stopped_ = flows_->size() == 0;
   }
   if (!stopped_) return;
+  // Nobody else will tell of it; without space, the counters have to do.
+  (void)context_->recorder.write_gap();
   context_->pool.clear();
   v1::ToNode message;
   message.mutable_drained();

@@ -37,6 +37,7 @@ class Worker::Loop {
   void serve();
   [[nodiscard]] int next_timeout() const;
   void wake_ring();
+  void wake_sync();
   void await_sweep();
   void sweep();
 
@@ -78,6 +79,7 @@ class Worker::Loop {
   Nanoseconds next_sweep_ = 0;
   Nanoseconds next_housekeeping_ = 0;
   Nanoseconds next_ring_wake_ = 0;
+  std::uint64_t synced_ = 0;  // position of the ring at which flows were woken
   Nanoseconds drain_deadline_ = 0;
   bool draining_ = false;
   bool channel_lost_ = false;

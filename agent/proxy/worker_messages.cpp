@@ -188,6 +188,7 @@ void Worker::Loop::pong(std::uint64_t number) {
   counters.set_calls_denied(context_->counters.calls_denied);
   counters.set_calls_refused(context_->counters.calls_refused);
   counters.set_calls_failed(context_->counters.calls_failed);
+  counters.set_calls_unrecorded(context_->counters.calls_unrecorded);
   counters.set_open_connections(flows_->size());
   counters.set_pooled_connections(context_->pool.size());
   send(message);

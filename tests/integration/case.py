@@ -1,12 +1,14 @@
 """What integration tests share: a testbed for each file, one enrolled client host and one target host."""
 import os
 import sys
+import time
 import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
 
 from testbed import Testbed  # noqa: E402
+from testbed.processes import wait_until  # noqa: E402
 
 SKIPPED = 77  # what ctest takes for "skipped"
 
@@ -54,6 +56,30 @@ class BedCase(unittest.TestCase):
 
     def sessions(self):
         return self.agent.json("sessions", "list")
+
+    def records(self):
+        """Newest first, which is by when they ended: what began earlier may come later."""
+        return [record for session in self.sessions()["sessions"] for record in session["records"]]
+
+    def recorded_by_new(self, make):
+        """What `make`, which starts processes that make calls, returns, and the records of theirs, once there are any.
+
+        Of processes that were there before there are none among them, however late those are recorded: the kernel told when
+        the caller of each call started.
+        """
+        since = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        answer = make()
+
+        def found():
+            return [record for record in self.records() if int(record.get("process", {}).get("start_ns", 0)) >= since]
+
+        return answer, wait_until(found, "the record of the call")
+
+    def recorded(self, make):
+        """The same for a process that makes one call, and that call's record."""
+        answer, records = self.recorded_by_new(make)
+        self.assertEqual(len(records), 1, records)
+        return answer, records[0]
 
 
 def main():

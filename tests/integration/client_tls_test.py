@@ -5,6 +5,7 @@ import subprocess
 import time
 
 from case import BedCase, main
+from testbed.processes import wait_until
 
 POLICY = """\
 apiVersion: callgate.dev/v1
@@ -88,13 +89,13 @@ class ClientTls(BedCase):
                                check=False)
         return answer, canary
 
-    def newest(self):
-        return self.sessions()["sessions"][0]["records"][0]
+    def get_recorded(self, url, *options):
+        """The answer to get(), and the record of its call."""
+        return self.recorded(lambda: self.get(url, *options))
 
     def test_curl_reaches_its_target_end_to_end_and_the_record_says_who_it_is(self):
-        answer = self.get("https://api.internal:9443/")
+        answer, call = self.get_recorded("https://api.internal:9443/")
         self.assertEqual(answer.stdout, "TLSv1.3 verify=NONE \n", answer.stderr)
-        call = self.newest()
         self.assertEqual(call["function"], "tls:connect api.internal")
         self.assertEqual(call["decision"]["rule"], "own-tls")
         self.assertEqual(call["client_tls"]["server_name"], "api.internal")
@@ -120,12 +121,11 @@ class ClientTls(BedCase):
         self.assertIn("TLSv1.3", answer.stdout, answer.stderr)
 
     def test_a_target_may_ask_for_a_second_hello(self):
-        answer = self.enrolled(["sh", "-c", "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -msg -ign_eof -CAfile "
-                                f"{self.root} -verify_return_error -connect asks-again.internal:9452 "
-                                "-servername asks-again.internal"], name="client", check=False)
+        client = (f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -msg -ign_eof -CAfile {self.root} -verify_return_error "
+                  "-connect asks-again.internal:9452 -servername asks-again.internal")
+        answer, call = self.recorded(lambda: self.enrolled(["sh", "-c", client], name="client", check=False))
         self.assertIn("TLSv1.3 verify=NONE", answer.stdout, answer.stderr)
         self.assertEqual(answer.stdout.count(", ClientHello"), 2)
-        call = self.newest()
         self.assertEqual(call["function"], "tls:connect asks-again.internal")
         self.assertEqual(call["upstream"]["tls_version"], "TLSv1.3")
 
@@ -187,7 +187,7 @@ class ClientTls(BedCase):
         finally:
             loop.kill()
             loop.communicate()
-        self.assertIn("tls_untrusted", {call["error_code"] for session in self.sessions()["sessions"] for call in session["records"]})
+        wait_until(lambda: "tls_untrusted" in {call["error_code"] for call in self.records()}, "the refusal to be recorded")
 
     def test_a_certificate_of_the_clients_own_passes(self):
         certificate, key = self.bed.certificates.issue("client-own", names=["me.internal"])
@@ -197,20 +197,19 @@ class ClientTls(BedCase):
 
     def test_a_mutual_target_must_have_asked_for_the_workloads_certificate(self):
         self.assertIn("verify=NONE", self.get("https://mutual.internal:9451/").stdout)
-        answer = self.get("https://never-asks.internal:9443/")
+        answer, call = self.get_recorded("https://never-asks.internal:9443/")
         self.assertNotEqual(answer.returncode, 0)
-        self.assertEqual(self.newest()["error_code"], "tls_client_certificate_not_requested")
+        self.assertEqual(call["error_code"], "tls_client_certificate_not_requested")
 
     def test_a_target_without_a_name(self):
-        answer = self.get(f"https://{self.target.address}:9447/")
+        answer, call = self.get_recorded(f"https://{self.target.address}:9447/")
         self.assertIn("TLSv1.3", answer.stdout, answer.stderr)
-        self.assertEqual(self.newest()["function"], f"tls:connect {self.target.address}")
+        self.assertEqual(call["function"], f"tls:connect {self.target.address}")
 
     def test_a_denied_name_is_answered_with_an_alert_and_the_record_says_why(self):
-        answer = self.get("https://secret.internal:9443/")
+        answer, call = self.get_recorded("https://secret.internal:9443/")
         self.assertNotEqual(answer.returncode, 0)
         self.assertIn("access denied", answer.stderr)
-        call = self.newest()
         self.assertEqual((call["outcome"], call["decision"]["rule"]), ("denied", "no-secrets"))
         self.assertEqual(call["decision"]["reason"], "secrets stay here")
 
@@ -220,10 +219,9 @@ class ClientTls(BedCase):
         for host, port, code in (("expired", 9444, "tls_expired"), ("wrong-name", 9445, "tls_name_mismatch"),
                                  ("untrusted", 9446, "tls_untrusted")):
             with self.subTest(target=host):
-                answer, canaries[host] = self.handshake(f"{host}.internal", port)
+                (answer, canaries[host]), call = self.recorded(lambda: self.handshake(f"{host}.internal", port))
                 self.assertNotEqual(answer.returncode, 0)
                 self.assertIn("ALERT_HANDSHAKE_FAILURE", answer.stderr)
-                call = self.newest()
                 self.assertEqual((call["outcome"], call["error_code"]), ("refused", code))
         allowed, control = self.handshake("api.internal", 9443)
         self.assertEqual(allowed.stdout, "TLSv1.3\n", allowed.stderr)
@@ -233,12 +231,15 @@ class ClientTls(BedCase):
             self.assertFalse(capture.contains(canary), f"{host} got bytes of the handshake")
 
     def test_old_versions_are_refused_unless_the_policy_allows_them(self):
-        self.assertNotEqual(self.get("https://api.internal:9443/", "--tls-max", "1.2").returncode, 0)
-        self.assertEqual(self.newest()["error_code"], "tls_version_too_low")
-        self.assertNotEqual(self.get("https://old.internal:9449/").returncode, 0)
-        self.assertIn("tls_version", self.newest()["error_code"])
-        self.assertIn("TLSv1.2", self.get("https://old-allowed.internal:9449/").stdout)
-        self.assertEqual(self.newest()["upstream"]["tls_version"], "TLSv1.2")
+        answer, call = self.get_recorded("https://api.internal:9443/", "--tls-max", "1.2")
+        self.assertNotEqual(answer.returncode, 0)
+        self.assertEqual(call["error_code"], "tls_version_too_low")
+        answer, call = self.get_recorded("https://old.internal:9449/")
+        self.assertNotEqual(answer.returncode, 0)
+        self.assertIn("tls_version", call["error_code"])
+        answer, call = self.get_recorded("https://old-allowed.internal:9449/")
+        self.assertIn("TLSv1.2", answer.stdout)
+        self.assertEqual(call["upstream"]["tls_version"], "TLSv1.2")
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ class Command(BedCase):
         self.assertEqual(answer.returncode, 4, answer.stdout + answer.stderr)
 
     def test_other_users_cannot_enrol_or_see_the_sessions_of_others(self):
-        self.curl("/of-nobody")
+        self.recorded(lambda: self.curl("/of-nobody"))
         socket = f"{self.agent.run_dir}/control.sock"
         command = os.path.join(self.bed.binaries, "callgate")
         for arguments, allowed in ((["enroll", "--pid", "1"], False), (["unenroll", "client"], False),

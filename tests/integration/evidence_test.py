@@ -12,29 +12,27 @@ class Evidence(BedCase):
     def shown(self, session):
         return self.agent.command("sessions", "show", session).stdout
 
-    def newest(self):
-        return self.sessions()["sessions"][0]["session"]
-
     def test_a_call_is_shown_with_who_what_and_both_bodies(self):
         mark = secrets.token_hex(8)
-        self.curl("/echo?q=" + mark, "-d", f"request body {mark}")
-        shown = wait_until(lambda: (lambda s: s if mark in s else "")(self.shown(self.newest())), "the record")
+        _, call = self.recorded(lambda: self.curl("/echo?q=" + mark, "-d", f"request body {mark}"))
+        shown = self.shown(call["session_id"])
         for part in ("client", "spiffe://callgate.local/", "/usr/bin/curl", "http:POST target.internal/echo", "anything-else",
                      "TLSv1.3", "target.internal", f"request body {mark}", "completed"):
             self.assertIn(part, shown)
 
     def test_a_denied_call_is_recorded_under_the_session_it_was_told(self):
         import json
-        problem = json.loads(self.curl("/denied").stdout)
+        answer, call = self.recorded(lambda: self.curl("/denied"))
+        problem = json.loads(answer.stdout)
+        self.assertEqual((problem["session"], problem["call"]), (call["session_id"], call["call_id"]))
         shown = self.shown(problem["session"])
         self.assertIn("denied", shown)
         self.assertIn("not this one", shown)
 
     def test_a_long_body_is_cut_with_a_mark_and_its_size_is_whole(self):
-        self.curl("/large?size=1000000", "-o", "/dev/null")
-        shown = wait_until(lambda: (lambda s: s if "1000000" in s or "1,000,000" in s else "")(self.shown(self.newest())),
-                           "the record")
-        self.assertIn("truncated", shown.lower())
+        _, call = self.recorded(lambda: self.curl("/large?size=1000000", "-o", "/dev/null"))
+        self.assertEqual(int(call["response"]["size"]), 1000000)
+        self.assertIn("truncated", self.shown(call["session_id"]).lower())
 
     def test_the_calls_of_a_connection_are_one_session(self):
         script = """
@@ -44,8 +42,10 @@ for i in range(7):
     c.request("GET", f"/{i}")
     c.getresponse().read()
 """
-        self.python(script)
-        wait_until(lambda: self.sessions()["sessions"][0]["calls"] == 7, "a session with seven calls")
+        _, records = self.recorded_by_new(lambda: self.python(script))
+        session = records[0]["session_id"]
+        wait_until(lambda: next(s["calls"] for s in self.sessions()["sessions"] if s["session"] == session) == 7,
+                   "the seven calls of the session")
 
     def test_each_call_has_a_line_in_the_agents_log(self):
         mark = secrets.token_hex(8)

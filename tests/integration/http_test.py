@@ -162,10 +162,10 @@ except OSError as error:
     print(type(error).__name__)
 """
         before = self.server.bytes_received()
-        answer = self.python(script).stdout
-        self.assertIn(answer.strip(), ("b''", "ConnectionResetError"))
+        answer, flow = self.recorded(lambda: self.python(script))
+        self.assertIn(answer.stdout.strip(), ("b''", "ConnectionResetError"))
         self.assertEqual(self.server.bytes_received(), before)
-        self.assertIn("protocol_not_http1", json.dumps(self.sessions()))
+        self.assertEqual(flow["error_code"], "protocol_not_http1")
 
 
 if __name__ == "__main__":

@@ -48,8 +48,8 @@ class Observe(BedCase):
         cls.names = {"plain.internal": cls.target.address}
         cls.plain = cls.bed.text_server(cls.target, 8081)
 
-    def last_shown(self):
-        return self.agent.command("sessions", "show", self.sessions()["sessions"][0]["session"]).stdout
+    def shown(self, call):
+        return self.agent.command("sessions", "show", call["session_id"]).stdout
 
     def test_an_allowed_call_goes_out_as_it_was_made(self):
         answer = self.enrolled(["curl", "-sS", "--max-time", "20", "http://plain.internal:8081/allowed"])
@@ -57,9 +57,10 @@ class Observe(BedCase):
         self.assertIn(b"GET /allowed HTTP/1.1\r\nHost: plain.internal:8081\r\n", self.plain.bytes_received())
 
     def test_what_enforcement_would_refuse_goes_out_and_the_record_says_so(self):
-        answer = self.enrolled(["curl", "-sS", "--max-time", "20", "http://plain.internal:8081/forbidden"])
+        answer, call = self.recorded(lambda: self.enrolled(["curl", "-sS", "--max-time", "20",
+                                                            "http://plain.internal:8081/forbidden"]))
         self.assertEqual(answer.stdout, "plain\n", answer.stderr)
-        shown = self.last_shown()
+        shown = self.shown(call)
         self.assertIn("no_rule_matches", shown)
         self.assertIn("observe", shown.lower())
 
@@ -69,9 +70,9 @@ class Observe(BedCase):
         from testbed.processes import wait_until
         from testbed.targets import listening
         wait_until(lambda: listening(self.target, 8090), "the server that speaks first")
-        answer = self.python(TALKS)
+        answer, call = self.recorded(lambda: self.python(TALKS))
         self.assertEqual(answer.stdout, "b'220 ready\\r\\n' b'you said \\x00\\xffbinary'\n", answer.stderr)
-        self.assertIn("tcp:connect", self.last_shown())
+        self.assertIn("tcp:connect", self.shown(call))
 
     def test_malformed_http_passes_untouched(self):
         script = """

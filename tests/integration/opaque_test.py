@@ -82,20 +82,6 @@ class Opaque(BedCase):
         cls.addClassCleanup(end, process)
         wait_until(lambda: listening(cls.target, port), f"{command[0]} to listen on {port}")
 
-    def setUp(self):
-        self.seen = {call["call_id"] for call in self.calls()}
-
-    def calls(self):
-        return [record for session in self.sessions()["sessions"] for record in session["records"]]
-
-    def new_call(self):
-        """The one call since the test began, once it is over."""
-        def fresh():
-            return [call for call in self.calls() if call["call_id"] not in self.seen]
-        wait_until(lambda: len(fresh()) >= 1, "the call to be recorded")
-        self.assertEqual(len(fresh()), 1, fresh())
-        return fresh()[0]
-
     def redis(self, port, *command):
         return self.enrolled(["redis-cli", "-h", self.target.address, "-p", str(port), *command], name="client")
 
@@ -104,8 +90,8 @@ class Opaque(BedCase):
                              check=False)
 
     def test_redis_speaks_plaintext_and_arrives_over_mutual_tls(self):
-        self.assertEqual(self.redis(6379, "set", "customer", "canary-7").stdout, "OK\n")
-        call = self.new_call()
+        answer, call = self.recorded(lambda: self.redis(6379, "set", "customer", "canary-7"))
+        self.assertEqual(answer.stdout, "OK\n")
         self.assertEqual(call["function"], "tcp:connect")
         self.assertEqual(call["target"], {"host": self.target.address, "port": 6379})
         self.assertEqual(call["decision"]["rule"], "wire")
@@ -130,16 +116,14 @@ class Opaque(BedCase):
                 self.assertIn("said !three", through.stdout)
 
     def test_a_target_that_must_prove_itself_and_cannot_gets_no_byte(self):
-        answer = self.half_close(7002)
+        answer, call = self.recorded(lambda: self.half_close(7002))
         self.assertNotEqual(answer.returncode, 0)
         self.assertIn("ConnectionResetError", answer.stderr)
-        call = self.new_call()
         self.assertEqual((call["outcome"], call["error_code"]), ("refused", "tls_not_spoken"))
 
     def test_a_denied_connection_is_reset_before_its_target_is_dialled_and_says_why(self):
-        answer = self.half_close(7003)
+        answer, call = self.recorded(lambda: self.half_close(7003))
         self.assertIn("ConnectionResetError", answer.stderr)
-        call = self.new_call()
         self.assertEqual(call["decision"]["rule"], "no-mail")
         self.assertEqual(call["decision"]["reason"], "mail goes through the relay")
         self.assertEqual(call["outcome"], "denied")

@@ -102,16 +102,16 @@ class Targets(BedCase):
         self.assertNotIn(b"secret", self.plain.bytes_received())
 
     def test_plaintext_where_the_policy_names_it_is_marked_in_the_record(self):
-        status, _ = self.get(f"http://{self.target.address}:8082/permitted")
+        (status, _), call = self.recorded(lambda: self.get(f"http://{self.target.address}:8082/permitted"))
         self.assertEqual(status, 200)
         self.assertIn(b"GET /permitted", self.permitted.bytes_received())
-        shown = self.agent.command("sessions", "show", self.sessions()["sessions"][0]["session"]).stdout
+        shown = self.agent.command("sessions", "show", call["session_id"]).stdout
         self.assertIn("plaintext", shown.lower())
 
     def test_an_unverified_target_is_marked_in_the_record(self):
-        status, body = self.get("http://unverified.internal:8080/")
+        (status, body), call = self.recorded(lambda: self.get("http://unverified.internal:8080/"))
         self.assertEqual(status, 200, body)
-        shown = self.agent.command("sessions", "show", self.sessions()["sessions"][0]["session"]).stdout
+        shown = self.agent.command("sessions", "show", call["session_id"]).stdout
         self.assertIn("unverified", shown.lower())
 
 

@@ -60,9 +60,8 @@ class WebSockets(BedCase):
         return self.enrolled(["/usr/bin/python3", "-c", CLIENT, f"ws://chat.internal:8765{path}"], name="client", check=False)
 
     def test_a_plaintext_client_talks_to_a_tls_server_and_both_sides_are_recorded(self):
-        answer = self.talk("/room")
+        answer, call = self.recorded(lambda: self.talk("/room"))
         self.assertEqual(answer.stdout, "closed 1000\n", answer.stderr)
-        call = self.sessions()["sessions"][0]["records"][0]
         self.assertEqual((call["function"], call["status"], call["outcome"]),
                          ("http:GET chat.internal/room", 101, "completed"))
         self.assertTrue(call["upstream"]["verified"])

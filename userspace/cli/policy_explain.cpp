@@ -79,7 +79,7 @@ json::object to_json_object(const policy::Explanation& explanation) {
                                  {"reason", decision.trial.reason}}},
           {"upstream", decision.upstream != nullptr ? policy::to_string(*decision.upstream) : std::string()},
           {"limits", std::move(limits)},
-          {"record", policy::to_string(*decision.record)},
+          {"record", policy::to_string(decision.record)},
           {"policies", std::move(policies)}};
 }
 
@@ -130,7 +130,7 @@ void print(const policy::Explanation& explanation, const Output& output) {
   output.out << "  upstream: " << safe(policy::to_string(*decision.upstream)) << '\n';
   for (const auto& limit : decision.limits)
     output.out << "  limit: " << safe(policy::to_string(*limit.limit)) << '\n';
-  output.out << "  record: " << safe(policy::to_string(*decision.record)) << '\n';
+  output.out << "  record: " << safe(policy::to_string(decision.record)) << '\n';
 }
 
 int explain(const Context& context, const Options& options) {

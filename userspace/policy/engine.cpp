@@ -5,6 +5,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 
 #include "policy/compiled.hpp"
@@ -72,10 +73,12 @@ class CompiledEngine final : public Engine {
     const Standing standing = standing_of(caller);
     Selection selection;
     selection.mode_ = standing.mode;
-    selection.record_ = &default_record;
     selection.unknown_ = standing.unknown;
-    if (!standing.selected) return selection;
-    const RecordRequirement* record = nullptr;
+    if (!standing.selected) {
+      selection.record_ = as_in(standing.mode, {});
+      return selection;
+    }
+    std::optional<RecordRequirement> record;
     for (std::size_t i = 0; i < policies_.size(); ++i) {
       const auto selects = policies_[i].selects(caller);
       if (selects == Selects::no) continue;
@@ -84,9 +87,9 @@ class CompiledEngine final : public Engine {
         continue;
       }
       selection.entries_.push_back({static_cast<std::uint32_t>(i), selects == Selects::yes});
-      record = stricter(record, &policies_[i].document().record);
+      add_requirement(record, policies_[i].document().record);
     }
-    if (record != nullptr) selection.record_ = record;
+    selection.record_ = as_in(standing.mode, record.value_or(RecordRequirement{}));
     return selection;
   }
 
@@ -185,7 +188,7 @@ class CompiledEngine final : public Engine {
 
   [[nodiscard]] static Decision unselected(Mode mode, std::string_view unknown) {
     Decision decision;
-    decision.record = &default_record;
+    decision.record = as_in(mode, {});
     decision.reason = unknown.empty() ? "no_policy" : unknown;
     if (mode == Mode::enforce) return decision;
     decision.verdict = Verdict::allow;
@@ -204,9 +207,16 @@ class CompiledEngine final : public Engine {
     return {all.policy, all.rule, all.reason};
   }
 
+  // Nothing that is only observed waits for its record.
+  [[nodiscard]] static RecordRequirement as_in(Mode mode, RecordRequirement record) {
+    if (mode == Mode::observe) record.durability = Durability::async;
+    return record;
+  }
+
   [[nodiscard]] Decision finish(const Tally& tally, Mode mode) const {
     Decision decision = tally.say([this](Upstream upstream) { return keep(std::move(upstream)); });
     decision.enforced = mode == Mode::enforce;
+    decision.record = as_in(mode, decision.record);
     return decision;
   }
 

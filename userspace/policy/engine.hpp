@@ -106,7 +106,7 @@ struct Decision {
   // Why a condition could not be evaluated: a stable code; else empty.
   std::string_view fault;
   const Upstream* upstream = nullptr;                      // set where allowed; owned by the engine
-  const RecordRequirement* record = nullptr;               // never null; owned by the engine
+  RecordRequirement record;                                // of all that count, together
   boost::container::small_vector<LimitInForce, 2> limits;  // where allowed: all of them hold
   Trial trial;                                             // where enforced policies allowed
 };
@@ -118,9 +118,8 @@ class Selection {
  public:
   // enforce: decisions are enforced.
   [[nodiscard]] Mode mode() const { return mode_; }
-  // What is stored of bytes that no decision was asked about: the least that any of the policies asks for.
-  // Never null; owned by the engine.
-  [[nodiscard]] const RecordRequirement* record() const { return record_; }
+  // How bytes are recorded that no decision was asked about: as all of the policies together ask for.
+  [[nodiscard]] const RecordRequirement& record() const { return record_; }
 
  private:
   friend class CompiledEngine;
@@ -129,12 +128,10 @@ class Selection {
     bool certain = false;  // false: selects the caller only if its unknown process turns out to match
   };
 
-  static inline const RecordRequirement no_requirement{};
-
   std::vector<Entry> entries_;  // all of the one mode
   std::vector<Entry> trials_;   // observed ones, where the others are enforced
   Mode mode_ = Mode::enforce;
-  const RecordRequirement* record_ = &no_requirement;
+  RecordRequirement record_;
   std::string_view unknown_;  // nothing selects for certain: the code of what is not known
 };
 

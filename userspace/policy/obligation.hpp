@@ -9,8 +9,9 @@
 
 namespace callgate::policy {
 
+// What a call waits for; the later ones promise more.
 enum class Durability : std::uint8_t {
-  async,    // a call does not wait for its record
+  async,    // nothing: where there is no space for its record, it goes on without, and a gap is recorded
   written,  // "call opened" is in the ring before the call leaves
   synced,   // it is on disk before the call leaves
 };

@@ -133,13 +133,7 @@ RecordRequirement read_record(const YamlNode& node, Findings& findings) {
                                              {"synced", Durability::synced},
                                              {"async", Durability::async}})
                           .value_or(record.durability);
-  if (record.durability != Durability::written) {
-    findings.add_unhonoured(*fields.get("durability", true), record.durability == Durability::synced
-                                                                 ? "durability: synced"
-                                                                 : "durability: async");
-  }
   record.retain = fields.duration("retain", false).value_or(record.retain);
-  if (const YamlNode* retain = fields.get("retain", false)) findings.add_unhonoured(*retain, "retain");
   return record;
 }
 

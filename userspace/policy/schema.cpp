@@ -72,8 +72,9 @@ object record() {
       "What is kept of the calls.",
       {{"payloads", words("Whether bodies are kept, or their digests and sizes only.", {"full", "none"})},
        {"limit", size("Bytes of each direction that are kept.")},
-       {"durability", words("What a call waits for.", {"written", "synced", "async"})},
-       {"retain", duration("How long records are kept.")}},
+       {"durability", words("What a call waits for: the agent has its record, the disk has it, nothing.",
+                            {"written", "synced", "async"})},
+       {"retain", duration("How long records are kept; without it, as the agent is configured.")}},
       {});
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <set>
 
@@ -123,6 +124,8 @@ Result<RecordRequirement> from_wire(const v1::PolicyRecord& wire) {
   RecordRequirement record;
   record.payloads = wire.payloads();
   record.payload_limit = wire.payload_limit();
+  if (wire.retain_seconds() < 0 || wire.retain_seconds() > std::numeric_limits<std::uint32_t>::max())
+    return bad("a record is kept for a time that makes no sense");
   record.retain = std::chrono::seconds(wire.retain_seconds());
   switch (wire.durability()) {
     case v1::POLICY_DURABILITY_ASYNC:

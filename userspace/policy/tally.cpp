@@ -4,12 +4,15 @@
 
 namespace callgate::policy {
 
-const RecordRequirement default_record{};
-
-const RecordRequirement* stricter(const RecordRequirement* record, const RecordRequirement* other) {
-  if (record == nullptr || other == nullptr) return record == nullptr ? other : record;
-  if (!record->payloads) return record;
-  return !other->payloads || other->payload_limit < record->payload_limit ? other : record;
+void add_requirement(std::optional<RecordRequirement>& sum, const RecordRequirement& more) {
+  if (!sum) {
+    sum = more;
+    return;
+  }
+  sum->payloads = sum->payloads && more.payloads;
+  sum->payload_limit = std::min(sum->payload_limit, more.payload_limit);
+  sum->durability = std::max(sum->durability, more.durability);
+  sum->retain = std::max(sum->retain, more.retain);
 }
 
 PreparedCall::PreparedCall(const Caller& caller, const Call& call_)
@@ -26,7 +29,7 @@ void Tally::hear(const CompiledPolicy& policy, bool certain, const Caller& calle
   const Target* target = policy.target_of(call_.host.view(), call_.call.port, call_.call.address);
   if (target == nullptr) return;
   if (aimed_ == nullptr) aimed_ = &policy;
-  own_ = nullptr;
+  own_.reset();
   const auto weigh_all = [&](const Call& call, bool restricting_only, ConditionFacts& facts) {
     if (denial_.policy != nullptr) return;
     FunctionIndex::Matches matches;
@@ -39,7 +42,7 @@ void Tally::hear(const CompiledPolicy& policy, bool certain, const Caller& calle
   weigh_all(call_.call, false, call_.facts);
   // An allow rule must name the path as it is; others count under either reading of it.
   if (!call_.second_path.empty()) weigh_all(call_.second, true, call_.second_facts);
-  record_ = stricter(record_, own_ != nullptr ? own_ : &policy.document().record);
+  add_requirement(record_, own_.value_or(policy.document().record));
 }
 
 void Tally::weigh(const CompiledPolicy& policy, std::uint32_t rule, bool certain, ConditionFacts& facts,
@@ -71,7 +74,7 @@ void Tally::allow(const CompiledPolicy& policy, std::uint32_t rule, const Target
   if (allowance_.policy == nullptr) allowance_ = {&policy, rule};
   if (conflict_.policy == nullptr && !merge_.add(target.upstream)) conflict_ = {&policy, rule};
   const Rule& allowing = policy.document().rules[rule];
-  if (allowing.obligations.record) own_ = stricter(own_, &*allowing.obligations.record);
+  if (allowing.obligations.record) add_requirement(own_, *allowing.obligations.record);
   std::uint32_t number = 0;
   for (const auto& limit : allowing.obligations.limits)
     limits_.push_back({policy.name(), allowing.name, &limit, number++});
@@ -113,7 +116,7 @@ Decision Tally::decision(Verdict verdict, const Named& named, std::string_view r
   Decision made;
   made.verdict = verdict;
   made.reason = reason;
-  made.record = record_ != nullptr ? record_ : &default_record;
+  made.record = record_.value_or(RecordRequirement{});
   if (named.policy != nullptr) {
     made.policy = named.policy->name();
     made.rule = named.get().name;

@@ -1,6 +1,7 @@
 // Hears all policies of one mode that select the caller, then says what they say together.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -55,8 +56,8 @@ class Tally {
   bool heard_ = false;
   std::string_view unknown_;  // the code of what a policy lacked
   const CompiledPolicy* first_ = nullptr;
-  const CompiledPolicy* aimed_ = nullptr;   // the first whose targets the call is among
-  const RecordRequirement* own_ = nullptr;  // of the rules of the policy that is heard
+  const CompiledPolicy* aimed_ = nullptr;  // the first whose targets the call is among
+  std::optional<RecordRequirement> own_;   // of the rules of the policy that is heard
   Named denial_;
   Named uncertain_denial_;
   Named faulty_;
@@ -67,14 +68,11 @@ class Tally {
   Named conflict_;
   UpstreamMerge merge_;
   boost::container::small_vector<LimitInForce, 2> limits_;
-  const RecordRequirement* record_ = nullptr;
+  std::optional<RecordRequirement> record_;
 };
 
-// The one of two that stores less; null is no requirement.
-[[nodiscard]] const RecordRequirement* stricter(const RecordRequirement* record,
-                                                const RecordRequirement* other);
-
-// Where nothing was asked for.
-extern const RecordRequirement default_record;
+// Adds one more requirement to those that hold together: the least of what is stored, the most of what is
+// waited for, and the longest time.
+void add_requirement(std::optional<RecordRequirement>& sum, const RecordRequirement& more);
 
 }  // namespace callgate::policy

@@ -22,6 +22,7 @@ enum class EventType : std::uint16_t {
   call_closed = 5,
   session_closed = 6,  // also carries why a flow without any call was refused or failed
   call_client = 7,     // what a caller that speaks TLS itself offered
+  gap = 8,             // of calls that do not wait for their record, some could not be recorded
 };
 
 struct EventHeader {
@@ -71,6 +72,9 @@ struct SessionOpened {
 
 enum class Verdict : std::uint8_t { allow = 0, deny = 1 };
 
+// What the policy lets the call wait for; the values of policy::Durability.
+enum class CallDurability : std::uint8_t { async = 0, written = 1, synced = 2 };
+
 // Followed by: function, host, policy, rule, reason, and the trial's policy, rule and reason.
 struct CallOpened {
   EventHeader header;
@@ -79,7 +83,8 @@ struct CallOpened {
   Verdict verdict;
   std::uint8_t enforced;      // 0: recorded only
   std::uint8_t upstream_tls;  // policy::TlsRequirement; 255 where the call goes on untouched
-  std::uint8_t reserved[3];
+  CallDurability durability;
+  std::uint8_t reserved[2];
   std::uint16_t port;           // of the target
   std::uint16_t function_size;  // "http:POST api.pay.internal/v1/refunds", without the query
   std::uint16_t host_size;
@@ -90,7 +95,9 @@ struct CallOpened {
   std::uint16_t trial_policy_size;
   std::uint16_t trial_rule_size;
   std::uint16_t trial_reason_size;
-  std::uint64_t payload_limit;  // bytes a direction that are captured
+  std::uint64_t payload_limit;   // bytes a direction that are captured
+  std::uint32_t retain_seconds;  // how long the record is to be kept; 0: as the agent is configured
+  std::uint32_t reserved_tail;
 };
 
 // Followed by: tls_version, cipher, subject, spiffe_id, certificate digest (32 bytes or none).
@@ -179,12 +186,23 @@ struct SessionClosed {
   std::uint16_t reserved_tail[3];
 };
 
+// Followed by: nothing. The header's time is the gap's end.
+struct Gap {
+  EventHeader header;
+  std::uint64_t workload;     // registry id of the one that lost something; 0: of several
+  std::uint64_t since_ns;     // of the first loss; 1970 as everywhere
+  std::uint64_t lost_calls;   // without any record
+  std::uint64_t lost_events;  // of calls and flows, those of lost calls included
+  std::uint64_t lost_bytes;   // of payload
+};
+
 static_assert(std::is_trivially_copyable_v<SessionOpened> && sizeof(SessionOpened) == 88);
-static_assert(std::is_trivially_copyable_v<CallOpened> && sizeof(CallOpened) == 80);
+static_assert(std::is_trivially_copyable_v<CallOpened> && sizeof(CallOpened) == 88);
 static_assert(std::is_trivially_copyable_v<CallUpstream> && sizeof(CallUpstream) == 80);
 static_assert(std::is_trivially_copyable_v<CallClient> && sizeof(CallClient) == 40);
 static_assert(std::is_trivially_copyable_v<Payload> && sizeof(Payload) == 40);
 static_assert(std::is_trivially_copyable_v<CallClosed> && sizeof(CallClosed) == 72);
 static_assert(std::is_trivially_copyable_v<SessionClosed> && sizeof(SessionClosed) == 64);
+static_assert(std::is_trivially_copyable_v<Gap> && sizeof(Gap) == 56);
 
 }  // namespace callgate::record

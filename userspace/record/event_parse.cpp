@@ -68,7 +68,8 @@ Result<EventView> parse_call_opened(Bytes bytes) {
   text.trial_rule = parts.take_text(event.trial_rule_size, rule_limit);
   text.trial_reason = parts.take_text(event.trial_reason_size, reason_limit);
   CALLGATE_TRY(parts.check(event.verdict <= Verdict::deny && event.enforced <= 1 &&
-                           (event.upstream_tls <= 3 || event.upstream_tls == 255)));
+                           (event.upstream_tls <= 3 || event.upstream_tls == 255) &&
+                           event.durability <= CallDurability::synced));
   return EventView(CallOpenedView{event, text});
 }
 
@@ -105,6 +106,14 @@ Result<EventView> parse_payload(Bytes bytes) {
   CALLGATE_TRY(
       parts.check(parts.event.direction <= Direction::response && parts.event.kind <= PayloadKind::stream));
   return EventView(PayloadView{parts.event, content});
+}
+
+Result<EventView> parse_gap(Bytes bytes) {
+  const Parts<Gap> parts(bytes);
+  const Gap& event = parts.event;
+  const bool lost = event.lost_calls != 0 || event.lost_events != 0 || event.lost_bytes != 0;
+  CALLGATE_TRY(parts.check(lost && event.lost_calls <= event.lost_events));
+  return EventView(event);
 }
 
 template <typename Event, typename View>
@@ -147,6 +156,8 @@ Result<EventView> parse_event(Bytes bytes) {
       return parse_closed<CallClosed, CallClosedView>(bytes);
     case EventType::session_closed:
       return parse_closed<SessionClosed, SessionClosedView>(bytes);
+    case EventType::gap:
+      return parse_gap(bytes);
     case EventType::padding:
       break;
   }

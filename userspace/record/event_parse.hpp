@@ -38,13 +38,13 @@ struct SessionClosedView {
   ErrorText error;
 };
 using EventView = std::variant<SessionOpened, CallOpenedView, CallUpstreamView, CallClientView, PayloadView,
-                               CallClosedView, SessionClosedView>;
+                               CallClosedView, SessionClosedView, Gap>;
 
 // The size of the event at the start of `bytes`, 0 where there is no whole one.
 [[nodiscard]] std::size_t event_size(Bytes bytes);
 
 // The event that fills `bytes` exactly. Errors: event_unknown (type), event_size, event_text (over its
-// limit), event_value (an enumeration without that value).
+// limit), event_value (a value that has no meaning).
 [[nodiscard]] Result<EventView> parse_event(Bytes bytes);
 
 }  // namespace callgate::record

@@ -131,4 +131,10 @@ bool EventWriter::session_closed(SessionClosed event, const ErrorText& error) {
   return write(ring_, event, EventType::session_closed, code, detail);
 }
 
+bool EventWriter::gap(Gap event) {
+  if (!has_room()) return false;
+  event.header.flags = 0;
+  return write(ring_, event, EventType::gap);
+}
+
 }  // namespace callgate::record

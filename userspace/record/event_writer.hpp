@@ -59,6 +59,7 @@ class EventWriter {
   [[nodiscard]] std::size_t payload(Payload event, Bytes bytes);
   [[nodiscard]] bool call_closed(CallClosed event, const ErrorText& error);
   [[nodiscard]] bool session_closed(SessionClosed event, const ErrorText& error);
+  [[nodiscard]] bool gap(Gap event);
 
   // Whether a call could be opened now with about `payload` bytes to follow at once.
   [[nodiscard]] bool has_room(std::size_t payload = 0);

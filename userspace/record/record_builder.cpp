@@ -1,6 +1,7 @@
 #include "record/record_builder.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -28,11 +29,15 @@ Error unknown(const char* code, const Id& id) {
   return make_error(code, fmt::format("an event refers to {}, which is not open", to_string(id)));
 }
 
+void set_workload(std::uint64_t id, WorkloadDirectory& directory, v1::Record& record) {
+  const auto workload = directory.lookup(id);
+  if (!workload) return;
+  record.mutable_workload()->set_name(to_utf8(workload->name.substr(0, workload_name_limit)));
+  record.mutable_workload()->set_spiffe_id(to_utf8(workload->spiffe_id.substr(0, spiffe_id_limit)));
+}
+
 void set_caller(const SessionOpened& event, WorkloadDirectory& directory, v1::Record& record) {
-  if (const auto workload = directory.lookup(event.workload)) {
-    record.mutable_workload()->set_name(to_utf8(workload->name.substr(0, workload_name_limit)));
-    record.mutable_workload()->set_spiffe_id(to_utf8(workload->spiffe_id.substr(0, spiffe_id_limit)));
-  }
+  set_workload(event.workload, directory, record);
   if (const auto path =
           directory.process_path(event.tgid, event.process_start, event.exe_device, event.exe_inode)) {
     record.mutable_process()->set_exe_path(to_utf8(path->substr(0, exe_path_limit)));
@@ -97,6 +102,10 @@ Result<void> RecordBuilder::apply_event(Ring& ring, Bytes event, RecordPosition&
   if (const auto* client = std::get_if<CallClientView>(&*parsed)) return note_client(ring, *client);
   if (const auto* closed = std::get_if<CallClosedView>(&*parsed))
     return close_call(ring, *closed, position, sink);
+  if (const auto* gap = std::get_if<Gap>(&*parsed)) {
+    note_gap(*gap, directory, position, sink);
+    return {};
+  }
   return close_session(ring, std::get<SessionClosedView>(*parsed), position, sink);
 }
 
@@ -133,6 +142,7 @@ Result<void> RecordBuilder::open_call(Ring& ring, const CallOpenedView& view) {
   call->record = session->second.record;
   call->stream.session = view.event.session;
   call->stream.call = view.event.call;
+  call->stream.retention = retention_class(view.event.retain_seconds);
   set_call(view, call->record);
   if (!std::exchange(session->second.had_calls, true))
     touch(ring, view.event.session.counter, session->second);
@@ -297,6 +307,37 @@ Result<void> RecordBuilder::close_session(Ring& ring, const SessionClosedView& v
   if (session->second.saved) ring.closed_sessions.push_back(id.counter);
   ring.sessions.erase(session);
   return {};
+}
+
+void RecordBuilder::note_gap(const Gap& event, WorkloadDirectory& directory, const RecordPosition& position,
+                             RecordSink& sink) {
+  v1::Record record;
+  record.set_kind(v1::Record::KIND_EVENT);
+  record.set_opened_ns(event.header.time_ns);
+  if (event.workload != 0) {
+    record.mutable_workload()->set_registry_id(event.workload);
+    set_workload(event.workload, directory, record);
+  }
+  v1::Event& gap = *record.mutable_event();
+  gap.set_type(v1::Event::TYPE_GAP);
+  gap.set_since_ns(event.since_ns);
+  gap.set_until_ns(event.header.time_ns);
+  gap.set_lost_calls(event.lost_calls);
+  gap.set_count(event.lost_events);
+  gap.set_lost_bytes(event.lost_bytes);
+  add_record(position, record, sink);
+}
+
+// Whole days, so that payload lies in few files; where policies ask for very many different times, fewer still.
+std::uint32_t RecordBuilder::retention_class(std::uint32_t seconds) {
+  constexpr std::uint32_t day = 24 * 3600;
+  constexpr std::uint32_t most_days = ~std::uint32_t{0} / day;
+  constexpr std::size_t many = 64;
+  if (seconds == 0) return 0;
+  std::uint32_t days = std::min(seconds / day + (seconds % day == 0 ? 0 : 1), most_days);
+  if (classes_.count(days) == 0 && classes_.size() >= many) days = std::min(std::bit_ceil(days), most_days);
+  classes_.insert(days);
+  return days * day;
 }
 
 void RecordBuilder::end_ring(RingOwner owner, std::uint64_t batch, std::uint64_t time_ns, const Error& reason,

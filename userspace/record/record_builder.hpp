@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -103,6 +104,9 @@ class RecordBuilder {
   // Ends a call without its own end. Its record takes `position`, which moves on.
   static void interrupt_call(Ring& ring, std::uint64_t counter, std::uint64_t time_ns, const Error& reason,
                              RecordPosition& position, RecordSink& sink);
+  static void note_gap(const Gap& event, WorkloadDirectory& directory, const RecordPosition& position,
+                       RecordSink& sink);
+  [[nodiscard]] std::uint32_t retention_class(std::uint32_t seconds);
   Result<void> close_session(Ring& ring, const SessionClosedView& view, RecordPosition& position,
                              RecordSink& sink);
   static void finish(Ring& ring, std::uint64_t counter, const RecordPosition& position, RecordSink& sink);
@@ -119,6 +123,7 @@ class RecordBuilder {
 
   BuilderLimits limits_;
   SaltSource salts_;
+  std::set<std::uint32_t> classes_;  // in days
   std::map<RingOwner, std::unique_ptr<Ring>> rings_;
 };
 

@@ -87,6 +87,7 @@ void set_call(const CallOpenedView& view, v1::Record& record) {
     decision.mutable_trial()->set_rule(to_utf8(view.text.trial_rule));
     decision.mutable_trial()->set_reason(to_utf8(view.text.trial_reason));
   }
+  record.set_retain_seconds(event.retain_seconds);
   record.mutable_upstream()->set_required(requirement(event.upstream_tls));
   note_truncation(event.header, record);
 }

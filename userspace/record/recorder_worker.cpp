@@ -251,6 +251,7 @@ bool Recorder::Worker::round() {
   if (!pipeline_->pending()) record_events();
   if (pipeline_->pending()) return false;
   pipeline_->tidy();
+  if (sync_awaited()) pipeline_->log().request_sync();
   bool worked = false;
   const std::uint64_t now = monotonic_ns();
   for (auto& [owner, ring] : rings_) {
@@ -346,6 +347,14 @@ void Recorder::Worker::remove_ended() {
   }
 }
 
+// Whether a call waits for something to be on disk that the journal has.
+bool Recorder::Worker::sync_awaited() const {
+  return std::any_of(rings_.begin(), rings_.end(), [](const auto& entry) {
+    const Ring& ring = entry.second;
+    return ring.reader.released_position() > ring.synced && ring.reader.sync_wanted() > ring.synced;
+  });
+}
+
 // Tells the writers what is on disk.
 void Recorder::Worker::tell_synced() {
   {
@@ -355,6 +364,7 @@ void Recorder::Worker::tell_synced() {
   for (const auto& [owner, position] : pipeline_->log().take_synced()) {
     const auto ring = rings_.find(owner);
     if (ring == rings_.end()) continue;
+    ring->second.synced = position;
     if (const auto told = ring->second.reader.set_synced_position(position); !told) {
       log_debug("ring_not_told", {{"ring", name(owner)}, {"code", told.error().code}});
     }

@@ -40,6 +40,7 @@ class Recorder::Worker {
     bool abandoned = false;
     bool suspected = false;  // of having no writer any more
     std::uint64_t look_again_ns = 0;
+    std::uint64_t synced = 0;  // position
     std::optional<Error> corrupt;
   };
 
@@ -64,6 +65,7 @@ class Recorder::Worker {
   void remove_ended();
   void record_events();
   void answer_events(const Result<void>& result);
+  [[nodiscard]] bool sync_awaited() const;
   void tell_synced();
   void fail(const Error& error);
   void take_requests();

@@ -68,8 +68,11 @@ class RingWriter {
   [[nodiscard]] std::size_t free_space();
   // Bytes that are free in all, which may take several events to use.
   [[nodiscard]] std::size_t room();
-  // What the reader has on disk, in bytes of the ring's history (for durability `synced`).
-  [[nodiscard]] std::uint64_t synced_position() const;
+  // What the reader has on disk, in bytes of the ring's history (for durability `synced`). Never more than
+  // was written, and never less than it once was.
+  [[nodiscard]] std::uint64_t synced_position();
+  // Tells the reader that somebody waits until everything that is written by now is on disk.
+  void want_sync();
   [[nodiscard]] std::uint64_t written_position() const;
 
   RingWriter(RingWriter&&) noexcept;
@@ -104,6 +107,9 @@ class RingReader {
   [[nodiscard]] Result<void> release();
   // Forgets what was read since the last release(): the next read() returns it again.
   void rewind() { read_ = released_; }
+  // The position that the writer waits for to be on disk, as far as it can be believed: never past what it
+  // has written. 0 where it waits for nothing, or nobody knows.
+  [[nodiscard]] std::uint64_t sync_wanted() const;
   // Tells the writer what is on disk.
   [[nodiscard]] Result<void> set_synced_position(std::uint64_t position);
 
@@ -112,6 +118,7 @@ class RingReader {
 
   // In bytes of the ring's history.
   [[nodiscard]] std::uint64_t read_position() const { return read_; }
+  [[nodiscard]] std::uint64_t released_position() const { return released_; }
   // Bytes that the writer has written and nobody has read; 0 where that cannot be known.
   [[nodiscard]] std::uint64_t lag() const;
   [[nodiscard]] std::size_t capacity() const { return capacity_; }

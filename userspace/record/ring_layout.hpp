@@ -11,7 +11,7 @@
 namespace callgate::record {
 
 inline constexpr std::uint64_t ring_magic = 0x31676e6972676301ULL;
-inline constexpr std::uint32_t ring_version = 1;
+inline constexpr std::uint32_t ring_version = 2;  // of header and events
 inline constexpr std::size_t ring_header_size = 4096;
 inline constexpr std::size_t ring_smallest_capacity = 64U << 10U;
 inline constexpr std::size_t ring_largest_capacity = 1U << 30U;
@@ -29,13 +29,15 @@ struct RingHeader {
   std::uint32_t reserved;
   std::uint64_t capacity;
   std::uint8_t fill[32];
-  RingPosition written;  // by the writer, complement first
-  std::uint8_t fill_written[48];
+  RingPosition written;      // by the writer, complement first
+  RingPosition sync_wanted;  // the same: somebody waits until this is on disk
+  std::uint8_t fill_written[32];
   RingPosition released;  // by the reader, value first
   RingPosition synced;    // by the reader, value first
   std::uint8_t fill_released[32];
 };
 static_assert(sizeof(RingHeader) == 192);
-static_assert(offsetof(RingHeader, written) == 64 && offsetof(RingHeader, released) == 128);
+static_assert(offsetof(RingHeader, written) == 64 && offsetof(RingHeader, sync_wanted) == 80 &&
+              offsetof(RingHeader, released) == 128 && offsetof(RingHeader, synced) == 144);
 
 }  // namespace callgate::record

@@ -219,6 +219,14 @@ Result<void> RingReader::set_synced_position(std::uint64_t position) {
   return write_position(fd_.get(), position, offsetof(RingHeader, synced));
 }
 
+std::uint64_t RingReader::sync_wanted() const {
+  RingPosition position{};
+  if (!read_exactly(fd_.get(), &position, sizeof(position), offsetof(RingHeader, sync_wanted))) return 0;
+  if (position.value != ~position.complement || position.value % 8 != 0) return 0;
+  const auto end = written();
+  return end && position.value <= *end ? position.value : 0;
+}
+
 std::uint64_t RingReader::lag() const {
   const auto end = written();
   return end ? *end - read_ : 0;

@@ -41,6 +41,7 @@ Result<void> fill_header(int fd, std::size_t capacity, RingOwner owner) {
   header.thread = owner.thread;
   header.capacity = capacity;
   header.written.complement = ~std::uint64_t{0};
+  header.sync_wanted.complement = ~std::uint64_t{0};
   header.released.complement = ~std::uint64_t{0};
   header.synced.complement = ~std::uint64_t{0};
   if (::pwrite(fd, &header, sizeof(header), 0) != static_cast<ssize_t>(sizeof(header))) {
@@ -85,6 +86,7 @@ struct RingWriter::Mapping {
   std::size_t capacity = 0;
   std::uint64_t written = 0;
   std::uint64_t released = 0;
+  std::uint64_t synced = 0;
   std::uint64_t reserved_end = 0;  // position after the space reserved last; equals `written` without one
 
   Mapping() = default;
@@ -190,11 +192,19 @@ std::size_t RingWriter::room() {
   return mapping_->room();
 }
 
-std::uint64_t RingWriter::synced_position() const {
-  const std::uint64_t complement = load(mapping_->header->synced.complement);
-  const std::uint64_t value = load(mapping_->header->synced.value);
-  // A pair caught in the middle of a change: nothing is known to be synced until it is looked at again.
-  return value == ~complement ? value : 0;
+std::uint64_t RingWriter::synced_position() {
+  Mapping& ring = *mapping_;
+  const std::uint64_t complement = load(ring.header->synced.complement);
+  const std::uint64_t value = load(ring.header->synced.value);
+  // A pair caught in the middle of a change keeps the older value until it is looked at again.
+  if (value == ~complement && value > ring.synced && value <= ring.written) ring.synced = value;
+  return ring.synced;
+}
+
+void RingWriter::want_sync() {
+  Mapping& ring = *mapping_;
+  store(ring.header->sync_wanted.complement, ~ring.written);
+  store(ring.header->sync_wanted.value, ring.written);
 }
 
 std::uint64_t RingWriter::written_position() const {

@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   call.headers = headers;
   call.body = {Body::State::complete, R"({"amount": 5, "tool": "search", "list": [1, {"a": null}]})"};
   const auto decision = engine->decide({"w", "spiffe://d/ns/n/sa/a", "/bin/x"}, call);
-  if (decision.record == nullptr) std::abort();
+  if (decision.record.durability > Durability::synced || decision.record.retain.count() < 0) std::abort();
   if ((decision.upstream != nullptr) != (decision.verdict == Verdict::allow)) std::abort();
   return 0;
 }

@@ -20,6 +20,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto again = parse_snapshot(serialize_snapshot(*snapshot));
   if (!again || again->policies != snapshot->policies) std::abort();
   const auto decision = (*engine)->decide({"w", "", ""}, {"api.test", 80, "http", "GET", "/"});
-  if (decision.record == nullptr) std::abort();
+  if (decision.record.durability > Durability::synced || decision.record.retain.count() < 0) std::abort();
   return 0;
 }

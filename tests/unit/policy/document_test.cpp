@@ -140,13 +140,28 @@ TEST_CASE("what this build cannot honour is refused by name, never ignored") {
     check({document, 17, column, "cannot honour `" + name + "` yet", hint});
     CHECK(parse_policies(document, "p.yaml", Unhonoured::accepted).policies.size() == 1);
   }
-  check({with("durability: written", "durability: synced"), 18, 53, "cannot honour `durability: synced` yet",
-         hint});
-  check({with("durability: written", "durability: async"), 18, 53, "cannot honour `durability: async` yet",
-         hint});
-  check({with("durability: written", "retain: 90d"), 18, 49, "cannot honour `retain` yet", hint});
   check({with("http:GET /v1/customers/*", "sql:DELETE *"), 15, 19, "cannot honour functions of `sql` yet",
          "remove"});
+}
+
+TEST_CASE("what a record is to be, and for how long, is read") {
+  const auto record = [](const std::string& text) {
+    const auto parsed = parse_policies(with("durability: written", text), "p.yaml");
+    if (has_error(parsed.findings)) FAIL(parsed.findings[0].message);
+    return parsed.policies.at(0).record;
+  };
+  CHECK(record("durability: synced").durability == Durability::synced);
+  CHECK(record("durability: async").durability == Durability::async);
+  CHECK(record("durability: written").durability == Durability::written);
+  CHECK(record("retain: 90d").durability == Durability::written);
+  CHECK(record("retain: 90d").retain == std::chrono::hours(24 * 90));
+  CHECK(record("retain: 36h").retain == std::chrono::hours(36));
+  CHECK(record("durability: written").retain == std::chrono::seconds(0));
+  check({with("durability: written", "durability: sync"), 18, 53, "`durability` cannot be `sync`",
+         "did you mean `synced`?"});
+  check({with("durability: written", "retain: 0d"), 18, 49, "must be a time", "90d"});
+  check({with("durability: written", "retain: 11000d"), 18, 49, "must be a time, of ten years at most", ""});
+  check({with("durability: written", "retain: 90"), 18, 49, "must be a time", "90d"});
 }
 
 TEST_CASE("callers, targets and obligations are read as they were meant") {

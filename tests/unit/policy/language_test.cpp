@@ -292,7 +292,7 @@ TEST_CASE("obligations of all matching allow rules add up, and the strictest cou
   REQUIRE(decision.limits.size() == 2);
   CHECK(decision.limits[0].rule == "one");
   CHECK(decision.limits[1].rule == "two");
-  CHECK_FALSE(decision.record->payloads);
+  CHECK_FALSE(decision.record.payloads);
 }
 
 TEST_CASE("an approve rule counts under either reading of a path, as a deny rule does") {

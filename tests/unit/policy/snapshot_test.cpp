@@ -21,7 +21,7 @@ Snapshot sample() {
                                        min_version: "1.2"}}, {host: old.test, upstream: {tls: plaintext}},
                           {host: db.test, port: 5432, protocol: opaque}])",
             .rules = R"([{name: r, functions: ["http:GET /**", "tcp:connect"], action: deny, reason: no}])",
-            .record = "{payloads: full, limit: 64KiB}"},
+            .record = "{payloads: full, limit: 64KiB, durability: synced, retain: 90d}"},
            {.name = "b"}}),
       Mode::enforce,
       {{"old.test", {*parse_address("192.0.2.7"), *parse_address("[2001:db8::7]:0")}}},
@@ -79,6 +79,16 @@ TEST_CASE("a snapshot is refused whole for anything that no document could say")
   check_refused(changed([](auto& w) { w.mutable_policies(0)->clear_targets(); }), "`targets` is empty");
   check_refused(changed([](auto& w) { w.mutable_policies(0)->clear_rules(); }), "`rules` is empty");
   check_refused(changed([](auto& w) { w.mutable_policies(0)->clear_record(); }), "what is recorded");
+  for (const std::int64_t time : {std::int64_t{-1}, std::int64_t{1} << 32}) {
+    check_refused(
+        changed([&](auto& w) { w.mutable_policies(0)->mutable_record()->set_retain_seconds(time); }),
+        "kept for a time");
+  }
+  check_refused(
+      changed([](auto& w) {
+        w.mutable_policies(0)->mutable_record()->set_durability(callgate::v1::POLICY_DURABILITY_UNSPECIFIED);
+      }),
+      "durability");
   check_refused(changed([](auto& w) { w.mutable_policies(0)->mutable_callers(0)->Clear(); }), "no field");
   check_refused(changed([](auto& w) { w.mutable_policies(0)->mutable_rules(0)->clear_functions(); }),
                 "`functions` is empty");

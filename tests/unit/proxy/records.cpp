@@ -52,6 +52,8 @@ void add_call(Records& records, const std::uint8_t* bytes) {
   call.enforced = event.enforced != 0;
   call.tls = event.upstream_tls;
   call.payload_limit = event.payload_limit;
+  call.durability = event.durability;
+  call.retain_seconds = event.retain_seconds;
   call.function = texts.take(event.function_size);
   call.host = texts.take(event.host_size);
   call.policy = texts.take(event.policy_size);
@@ -151,6 +153,9 @@ void add(Records& records, const std::uint8_t* bytes, record::EventType type) {
       break;
     case record::EventType::session_closed:
       close_session(records, bytes);
+      break;
+    case record::EventType::gap:
+      records.gaps.push_back(event_at<record::Gap>(bytes));
       break;
     case record::EventType::padding:
       break;

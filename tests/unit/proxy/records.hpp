@@ -16,6 +16,8 @@ struct RecordedCall {
   bool enforced = false;
   std::uint8_t tls = 0;
   std::uint64_t payload_limit = 0;
+  record::CallDurability durability = record::CallDurability::async;
+  std::uint32_t retain_seconds = 0;
   std::string function;
   std::string host;
   std::string policy;
@@ -62,6 +64,7 @@ struct RecordedSession {
 };
 
 struct Records {
+  std::vector<record::Gap> gaps;
   std::vector<RecordedSession> sessions;
   std::vector<RecordedCall> calls;
 };

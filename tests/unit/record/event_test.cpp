@@ -57,11 +57,15 @@ TEST_CASE("Every event comes out as it went in") {
     CallOpened event{};
     event.call = call;
     event.verdict = Verdict::deny;
+    event.durability = CallDurability::synced;
+    event.retain_seconds = 90 * 86'400;
     REQUIRE(loop.events->call_opened(event, {"http:GET a/b", "a", "", "rule", "because"}));
     const auto bytes = loop.take();
     const auto parsed = parse_event(bytes).value();
     const auto& got = std::get<CallOpenedView>(parsed);
     CHECK(got.event.verdict == Verdict::deny);
+    CHECK(got.event.durability == CallDurability::synced);
+    CHECK(got.event.retain_seconds == 90 * 86'400);
     CHECK(got.text.function == "http:GET a/b");
     CHECK(got.text.host == "a");
     CHECK(got.text.policy.empty());
@@ -93,6 +97,25 @@ TEST_CASE("Every event comes out as it went in") {
     CHECK(got.text.server_name == "api.test");
     CHECK(got.text.versions == "TLSv1.3,TLSv1.2");
     CHECK(got.text.protocols == "h2");
+  }
+  SECTION("gap") {
+    Gap event{};
+    event.header.time_ns = 9;
+    event.workload = 7;
+    event.since_ns = 5;
+    event.lost_calls = 1;
+    event.lost_events = 3;
+    event.lost_bytes = 1U << 20U;
+    REQUIRE(loop.events->gap(event));
+    const auto bytes = loop.take();
+    const auto parsed = parse_event(bytes).value();
+    const auto& got = std::get<Gap>(parsed);
+    CHECK(got.header.time_ns == 9);
+    CHECK(got.workload == 7);
+    CHECK(got.since_ns == 5);
+    CHECK(got.lost_calls == 1);
+    CHECK(got.lost_events == 3);
+    CHECK(got.lost_bytes == 1U << 20U);
   }
   SECTION("closing") {
     CallClosed closed{};
@@ -189,9 +212,9 @@ TEST_CASE("Hostile events are refused with the reason") {
     return parsed ? std::string("valid") : parsed.error().code;
   };
   CHECK(code(raw(EventType::call_opened, CallOpened{})) == "valid");
-  CHECK(code(raw(EventType{8}, CallOpened{})) == "event_unknown");
+  CHECK(code(raw(EventType{9}, CallOpened{})) == "event_unknown");
   CHECK(code(raw(EventType::padding, CallOpened{})) == "event_unknown");
-  CHECK(code(raw(EventType::session_opened, CallOpened{})) == "event_size");
+  CHECK(code(raw(EventType::session_opened, CallClosed{})) == "event_size");
   CHECK(code(raw(EventType::call_opened, CallOpened{}, 8)) == "event_size");
   CallOpened opened{};
   opened.function_size = 9;
@@ -206,6 +229,17 @@ TEST_CASE("Hostile events are refused with the reason") {
   opened = {};
   opened.upstream_tls = 4;
   CHECK(code(raw(EventType::call_opened, opened)) == "event_value");
+  opened = {};
+  opened.durability = CallDurability{3};
+  CHECK(code(raw(EventType::call_opened, opened)) == "event_value");
+  Gap gap{};
+  CHECK(code(raw(EventType::gap, gap)) == "event_value");
+  gap.lost_events = 1;
+  CHECK(code(raw(EventType::gap, gap)) == "valid");
+  CHECK(code(raw(EventType::gap, gap, 8)) == "event_size");
+  CHECK(code(raw(EventType::gap, SessionOpened{})) == "event_size");
+  gap.lost_calls = 2;
+  CHECK(code(raw(EventType::gap, gap)) == "event_value");
   CallUpstream upstream{};
   upstream.digest_size = 16;
   CHECK(code(raw(EventType::call_upstream, upstream, 16)) == "event_value");

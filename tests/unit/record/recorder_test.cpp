@@ -105,6 +105,80 @@ std::string sha256(const std::string& bytes) {
   return digest;
 }
 
+TEST_CASE("What a writer waits for is synced at once, and nothing else is") {
+  Bench bench;
+  RecorderOptions options = bench.options();
+  options.pipeline.log.checkpoint_interval = std::chrono::hours(1);
+  options.pipeline.log.sync_interval = std::chrono::hours(1);
+  auto recorder = Recorder::start(std::move(options), bench.names).value();
+  Proxy proxy(bench.rings(), {1, 0});
+  REQUIRE(recorder->add_ring({1, 0}).has_value());
+  // The first sync of all is due at once: what comes after it waits for its interval.
+  REQUIRE(proxy.whole_call("one", "1"));
+  REQUIRE(eventually([&] { return proxy.writer->synced_position() == proxy.writer->written_position(); }));
+  const std::uint64_t before = proxy.writer->synced_position();
+  REQUIRE(proxy.whole_call("two", "2"));
+  wait_records(recorder->queries(), 2);
+  CHECK(proxy.writer->synced_position() == before);
+  proxy.writer->want_sync();
+  CHECK(eventually([&] { return proxy.writer->synced_position() == proxy.writer->written_position(); }));
+}
+
+// The records of something else than calls.
+std::vector<v1::Record> events_of(Recorder& recorder) {
+  std::vector<v1::Record> events;
+  const auto visited = recorder.log().log().visit(0, [&](tlog::Position, Bytes entry) {
+    v1::Record record;
+    REQUIRE(record.ParseFromArray(entry.data(), static_cast<int>(entry.size())));
+    if (record.kind() == v1::Record::KIND_EVENT) events.push_back(std::move(record));
+    return true;
+  });
+  REQUIRE(visited.has_value());
+  return events;
+}
+
+TEST_CASE("A gap is a record of its own, and does not end the ring") {
+  Bench bench;
+  auto recorder = bench.start();
+  Proxy proxy(bench.rings(), {1, 0});
+  REQUIRE(recorder->add_ring({1, 0}).has_value());
+  Gap gap{};
+  gap.lost_calls = 3;
+  gap.lost_events = 4;
+  gap.lost_bytes = 5;
+  gap.since_ns = 1000;
+  gap.header.time_ns = 2000;
+  gap.workload = 7;
+  REQUIRE(proxy.events.gap(gap));
+  REQUIRE(proxy.whole_call("after", "it"));
+  wait_records(recorder->queries(), 1);
+  CHECK(recorder->status().rings_corrupt == 0);
+  const auto events = events_of(*recorder);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].event().type() == v1::Event::TYPE_GAP);
+  CHECK(events[0].event().lost_calls() == 3);
+  CHECK(events[0].event().lost_bytes() == 5);
+  CHECK(events[0].event().since_ns() == 1000);
+  CHECK(events[0].event().until_ns() == 2000);
+  CHECK(events[0].workload().name() == "workload-7");
+}
+
+TEST_CASE("What is no call is recorded on demand, also over a restart") {
+  Bench bench;
+  auto recorder = bench.start();
+  v1::Record record;
+  record.mutable_event()->set_type(v1::Event::TYPE_HOLD);
+  record.mutable_event()->set_name("case-1");
+  REQUIRE(recorder->record_event(record).has_value());
+  recorder->stop();
+  CHECK(recorder->record_event(record).error().code == "stopped");
+  recorder.reset();
+  recorder = bench.start();
+  const auto events = events_of(*recorder);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].event().name() == "case-1");
+}
+
 TEST_CASE("A call becomes one record with its payload, its salted digests and the names of its caller") {
   Bench bench;
   auto recorder = bench.start();

@@ -162,6 +162,43 @@ TEST_CASE("The synced position travels to the writer") {
   CHECK(ring.writer.written_position() == 64);
 }
 
+TEST_CASE("The writer believes no synced position that cannot be") {
+  Ring ring;
+  REQUIRE(ring.put(64, 1));
+  REQUIRE(ring.put(64, 2));
+  REQUIRE(ring.reader.set_synced_position(64).has_value());
+  REQUIRE(ring.writer.synced_position() == 64);
+  const std::uint64_t torn = 128;
+  ring.scribble(offsetof(RingHeader, synced), &torn, sizeof(torn));
+  CHECK(ring.writer.synced_position() == 64);
+  ring.scribble_position(offsetof(RingHeader, synced), 136);
+  CHECK(ring.writer.synced_position() == 64);
+  ring.scribble_position(offsetof(RingHeader, synced), 8);
+  CHECK(ring.writer.synced_position() == 64);
+  ring.scribble_position(offsetof(RingHeader, synced), 128);
+  CHECK(ring.writer.synced_position() == 128);
+}
+
+TEST_CASE("What the writer wants to be on disk travels to the reader, as far as it can be") {
+  Ring ring;
+  CHECK(ring.reader.sync_wanted() == 0);
+  REQUIRE(ring.put(64, 1));
+  CHECK(ring.reader.sync_wanted() == 0);
+  ring.writer.want_sync();
+  CHECK(ring.reader.sync_wanted() == 64);
+  REQUIRE(ring.put(64, 2));
+  CHECK(ring.reader.sync_wanted() == 64);
+  ring.writer.want_sync();
+  CHECK(ring.reader.sync_wanted() == 128);
+  const std::uint64_t torn = 64;
+  ring.scribble(offsetof(RingHeader, sync_wanted), &torn, sizeof(torn));
+  CHECK(ring.reader.sync_wanted() == 0);
+  const std::uint64_t value =
+      GENERATE(std::uint64_t{136}, 65, small + 8, ~std::uint64_t{0}, ~std::uint64_t{7});
+  ring.scribble_position(offsetof(RingHeader, sync_wanted), value);
+  CHECK(ring.reader.sync_wanted() == 0);
+}
+
 TEST_CASE("A hostile position of the writer is an error") {
   Ring ring;
   REQUIRE(ring.put(64, 1));
