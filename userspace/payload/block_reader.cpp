@@ -1,6 +1,7 @@
 #include "payload/block_reader.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -38,13 +39,26 @@ Result<void> BlockReader::read(std::span<std::uint8_t> to, std::uint64_t offset)
   return outcome;
 }
 
+// An unsound header is read again: the first time may have seen half of an eraser's mark.
+template <typename Header>
+Result<std::optional<Header>> BlockReader::read_header(std::uint64_t offset,
+                                                       std::optional<Header> (*parse)(Bytes)) const {
+  std::optional<Header> header;
+  for (int attempt = 0; attempt < 2 && !header; ++attempt) {
+    std::array<std::uint8_t, sizeof(Header)> bytes{};
+    CALLGATE_TRY(read(bytes, offset));
+    header = parse(bytes);
+  }
+  return header;
+}
+
 Result<BlockHeader> BlockReader::header_at(std::uint64_t pointer) {
   CALLGATE_TRY(open(pointer_number(pointer)));
   const std::uint64_t offset = pointer_offset(pointer);
   if (offset > largest_file) return damaged(offset);
-  std::uint8_t bytes[sizeof(BlockHeader)];
-  CALLGATE_TRY(read(bytes, offset));
-  const auto header = parse_block_header(bytes);
+  const auto found = read_header(offset, parse_block_header);
+  if (!found) return found.error();
+  const auto& header = *found;
   // What comes before lies before: so a chain has an end.
   if (!header || header->call != call_ || header->previous >= pointer) return damaged(offset);
   if (header->type == FrameType::erased_block) return erased();
@@ -73,9 +87,9 @@ Result<void> BlockReader::take_key(std::uint32_t frame) {
   const std::uint64_t place = make_pointer(number_, frame);
   if (key_place_ == place) return {};
   key_place_ = 0;
-  std::uint8_t bytes[sizeof(KeyHeader)];
-  CALLGATE_TRY(read(bytes, frame));
-  const auto header = parse_key_header(bytes);
+  const auto found = read_header(frame, parse_key_header);
+  if (!found) return found.error();
+  const auto& header = *found;
   if (!header) return damaged(frame);
   if (header->type == FrameType::erased_key) return erased();
   const auto wrapping = keys_.find(header->wrapped_by);

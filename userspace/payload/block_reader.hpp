@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,9 @@ class BlockReader {
  private:
   [[nodiscard]] Result<void> open(std::uint64_t number);
   [[nodiscard]] Result<void> read(std::span<std::uint8_t> to, std::uint64_t offset) const;
+  template <typename Header>
+  [[nodiscard]] Result<std::optional<Header>> read_header(std::uint64_t offset,
+                                                          std::optional<Header> (*parse)(Bytes)) const;
   [[nodiscard]] Result<BlockHeader> header_at(std::uint64_t pointer);
   [[nodiscard]] Result<void> take_key(std::uint32_t frame);
   [[nodiscard]] Error damaged(std::uint64_t offset) const;
