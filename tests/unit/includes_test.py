@@ -11,6 +11,7 @@ ALLOWED = {
     "cel": {"base"},
     "policy": {"base", "cel"},
     "limit": {"base"},
+    "suggest": {"base", "policy"},
     "protocol": {"base"},
     "config": {"base"},
     "kernel": {"base", "bpf"},
@@ -18,7 +19,7 @@ ALLOWED = {
     "transport": {"base", "identity"},
     "workload": {"base", "identity", "kernel"},
     "control": {"base", "config"},
-    "cli": {"base", "config", "control", "kernel", "policy"},
+    "cli": {"base", "config", "control", "kernel", "policy", "suggest"},
     "proxy": {"base", "identity", "kernel", "limit", "policy", "protocol", "record", "transport"},
     "node": {"base", "bpf", "config", "control", "identity", "kernel", "limit", "policy", "record", "workload"},
 }
