@@ -93,7 +93,7 @@ void add_policy_suggest(CLI::App& group, Context& context) {
   command
       ->add_option("--distinct", options->distinct,
                    "How many values of one segment of paths are listed before it becomes `*`")
-      ->check(CLI::Range(0, 1000))
+      ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   command->footer(
       "Every call that was let go is allowed, whatever became of it; what enforced policies denied is listed "

@@ -24,9 +24,9 @@ std::string upper(std::string_view text) {
 }
 
 // A deny rule counts in any case of the method, so the case says nothing here.
-std::uint64_t hash_of(std::string_view host, std::uint16_t port, std::string_view method,
-                      std::string_view path) {
-  return std::hash<std::string>{}(fmt::format("{}:{} {} {}", host, port, upper(method), path));
+std::uint64_t hash_of(std::string_view protocol, std::string_view host, std::uint16_t port,
+                      std::string_view method, std::string_view path) {
+  return std::hash<std::string>{}(fmt::format("{}:{}:{} {} {}", protocol, host, port, upper(method), path));
 }
 
 std::string reason_of(const v1::Decision& decision) {
@@ -58,11 +58,11 @@ void Denials::add(const v1::Record& record, const RecordedCall& call) {
 }
 
 void Denials::note_used(const RecordedCall& call) {
-  if (call.protocol != "http") return;
   const policy::CanonicalHost host(call.host);
   const auto note = [&](std::string_view path) {
     // Without more room a denied call stays denied.
-    if (used_.size() < most_used) used_.insert(hash_of(host.view(), call.port, call.method, path));
+    if (used_.size() < most_used)
+      used_.insert(hash_of(call.protocol, host.view(), call.port, call.method, path));
   };
   note(call.path);
   // Deny rules count under either reading of a path.
@@ -92,29 +92,39 @@ std::vector<const Denial*> Denials::all() const {
 }
 
 bool Denials::was_used(const Denial& denial) const {
-  return used_.contains(hash_of(denial.host, denial.port, denial.method, denial.path));
+  return used_.contains(hash_of(denial.protocol, denial.host, denial.port, denial.method, denial.path));
+}
+
+std::string Denials::denied_calls() const {
+  if (calls_ == 0) return {};
+  std::string out = fmt::format("# Denied by policies that were enforced, and not allowed here: {}.\n",
+                                count_text(calls_, "call"));
+  auto denials = all();
+  std::stable_sort(denials.begin(), denials.end(),
+                   [](const Denial* a, const Denial* b) { return a->seen.calls > b->seen.calls; });
+  const std::size_t listed = std::min(denials.size(), most_listed);
+  for (std::size_t i = 0; i < listed; ++i) {
+    const Denial& one = *denials[i];
+    const auto function = fmt::format("{}:{} {}{}", one.protocol, one.method, one.host, one.path);
+    out += fmt::format("#   {}: {} port {}, {}{} (session {})\n", count_text(one.seen.calls, "call"),
+                       comment_text(function), one.port, comment_text(one.why),
+                       was_used(one) ? "; let go at other times, so allowed here" : "",
+                       session_text(one.seen.session));
+  }
+  if (denials.size() > listed)
+    out += fmt::format("#   and {} more functions: see `callgate sessions list --decision deny`\n",
+                       denials.size() - listed);
+  if (not_kept_ != 0) {
+    out += fmt::format(
+        "# WARNING: {} of further functions were denied, and could be allowed above: suggest from a shorter "
+        "time.\n",
+        count_text(not_kept_, "call"));
+  }
+  return out;
 }
 
 std::string Denials::listing() const {
-  std::string out;
-  if (calls_ != 0) {
-    out += fmt::format("# Denied by policies that were enforced, and not allowed here: {}.\n",
-                       count_text(calls_, "call"));
-    auto denials = all();
-    std::stable_sort(denials.begin(), denials.end(),
-                     [](const Denial* a, const Denial* b) { return a->seen.calls > b->seen.calls; });
-    const std::size_t listed = std::min(denials.size(), most_listed);
-    for (std::size_t i = 0; i < listed; ++i) {
-      const Denial& one = *denials[i];
-      const bool http = one.protocol == "http";
-      out += fmt::format(
-          "#   {}: {} port {}, {} (session {})\n", count_text(one.seen.calls, "call"),
-          comment_text(fmt::format("{}:{} {}{}", one.protocol, one.method, one.host, http ? one.path : "")),
-          one.port, comment_text(one.why), session_text(one.seen.session));
-    }
-    if (denials.size() > listed || not_kept_ != 0)
-      out += "#   and others: see `callgate sessions list --decision deny`\n";
-  }
+  std::string out = denied_calls();
   for (const auto& [why, seen] : impossible_) {
     out +=
         fmt::format("# Not covered, {}: {}, such as {} (session {})\n", why, count_text(seen.calls, "call"),

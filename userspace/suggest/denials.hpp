@@ -40,11 +40,12 @@ class Denials {
   // Whether the same call was let go at another time.
   [[nodiscard]] bool was_used(const Denial& denial) const;
   [[nodiscard]] std::uint64_t calls() const { return calls_; }
-  [[nodiscard]] std::uint64_t not_kept() const { return not_kept_; }
   // Lines of comment.
   [[nodiscard]] std::string listing() const;
 
  private:
+  [[nodiscard]] std::string denied_calls() const;
+
   using Key = std::tuple<std::string, std::uint16_t, std::string, std::string, std::string>;
 
   std::map<Key, Denial> denials_;

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t most_sessions = 10'000;
 constexpr std::size_t most_methods = 32;  // of one target
+constexpr std::size_t most_addresses = 16;
 constexpr std::size_t longest_method = 64;
 
 // RFC 9110 section 5.6.2.
@@ -83,11 +84,12 @@ void Evidence::use(const v1::Record& record, const RecordedCall& call) {
     return;
   }
   (call.protocol == "tls" ? target->tls : target->tcp).add(record, {});
-  if (call.protocol == "tcp" && call.address && target->addresses.size() < most_methods)
+  if (call.protocol == "tcp" && call.address && target->addresses.size() < most_addresses)
     target->addresses.insert(ip_to_string(*call.address));
   target->upstream.add(record);
   used_.add(record, {});
   callers_.add(record);
+  denials_.note_used(call);
 }
 
 TargetEvidence* Evidence::target_of(const v1::Record& record, const RecordedCall& call) {

@@ -15,6 +15,9 @@ policy::FunctionPattern parse(const std::string& path) {
 
 // Adds each pattern to the first one that covers it.
 std::vector<PathPattern> without_covered(std::vector<PathPattern> patterns) {
+  // More than anybody would read: they are made more general, and come again.
+  constexpr std::size_t most_compared = 2000;
+  if (patterns.size() > most_compared) return patterns;
   std::vector<policy::FunctionPattern> parsed;
   for (const auto& pattern : patterns)
     parsed.push_back(parse(pattern.text));

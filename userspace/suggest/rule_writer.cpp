@@ -79,6 +79,9 @@ RuleWriter::RuleWriter(const Evidence& evidence) : evidence_(evidence) {
     targets_.push_back(&target);
     hosts_.insert(target.host);
   }
+  for (const auto* denial : evidence.denials().all()) {
+    if (denial->protocol == "http") denied_[{denial->host, denial->port}].push_back(denial);
+  }
 }
 
 std::string RuleWriter::lines() {
@@ -108,13 +111,16 @@ std::string RuleWriter::unique_name(const TargetEvidence& target, std::string_vi
   return name;
 }
 
+const std::vector<const Denial*>& RuleWriter::denials_of(const TargetEvidence& target) const {
+  static const std::vector<const Denial*> none;
+  const auto at = denied_.find({target.host, target.port});
+  return at == denied_.end() ? none : at->second;
+}
+
 std::uint64_t RuleWriter::denied_of(const TargetEvidence& target, const HttpFunction& function) const {
   std::uint64_t denied = 0;
-  for (const auto* denial : evidence_.denials().all()) {
-    if (denial->host == target.host && denial->port == target.port && denial->protocol == "http" &&
-        function.matches(denial->method, denial->path)) {
-      denied += denial->seen.calls;
-    }
+  for (const auto* denial : denials_of(target)) {
+    if (function.matches(denial->method, denial->path)) denied += denial->seen.calls;
   }
   return denied;
 }
@@ -176,8 +182,7 @@ void RuleWriter::write_denials(const TargetEvidence& target, const std::vector<H
   std::vector<Line> lines;
   std::string allowing;
   allowing.swap(out_);
-  for (const auto* denial : evidence_.denials().all()) {
-    if (denial->host != target.host || denial->port != target.port || denial->protocol != "http") continue;
+  for (const auto* denial : denials_of(target)) {
     const bool caught = std::any_of(functions.begin(), functions.end(), [&](const HttpFunction& function) {
       return function.matches(denial->method, denial->path);
     });

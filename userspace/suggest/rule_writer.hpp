@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "suggest/evidence.hpp"
@@ -39,11 +41,13 @@ class RuleWriter {
   void write_denials(const TargetEvidence& target, const std::vector<HttpFunction>& functions);
   void write_odd_denial(const TargetEvidence& target, const Denial& denial, const std::string& comment);
   [[nodiscard]] std::string unique_name(const TargetEvidence& target, std::string_view what);
+  [[nodiscard]] const std::vector<const Denial*>& denials_of(const TargetEvidence& target) const;
   [[nodiscard]] std::uint64_t denied_of(const TargetEvidence& target, const HttpFunction& function) const;
 
   const Evidence& evidence_;
   std::vector<const TargetEvidence*> targets_;
   std::multiset<std::string> hosts_;
+  std::map<std::pair<std::string, std::uint16_t>, std::vector<const Denial*>> denied_;  // of HTTP, by target
   std::set<std::string> names_;
   std::string out_;
   std::string denials_;

@@ -111,8 +111,8 @@ std::string UpstreamEvidence::comments(const std::string& indent) const {
     line("WARNING: unverified. Nobody knows who answers these calls; ask for `tls: verified`.");
   if (!required_.contains(wanted))
     line(
-        "No call to it was enforced: whether it proves itself over TLS on this port is not known; else name "
-        "`port`.");
+        "No call to it was enforced: nobody knows whether it speaks TLS on this port. If it does on another, "
+        "name `port`.");
   if (ports_.size() > 1) line("It was reached at several ports: name the right one as `port`.");
   if (identities_.size() > 1 || (!identities_.empty() && other_certificates_))
     line("It proved itself with different certificates: `identity` would name one.");

@@ -19,7 +19,7 @@ Suggestion suggested(const std::vector<v1::Record>& records, EvidenceOptions opt
   for (const auto& record : records)
     evidence.add(record);
   auto made = suggest::suggest(evidence, {"shop", "", policy::Mode::enforce});
-  REQUIRE(made);
+  REQUIRE(made.has_value());
   INFO(made->text);
   return *made;
 }
@@ -44,7 +44,8 @@ TEST_CASE("a suggestion allows what was called, and nothing beside it") {
                                http("HEAD", "/v1/customers/44"), http("POST", "/v1/refunds")});
   CHECK(contains(made.text, "host: \"api.test\", port: 8080, upstream: {tls: verified}"));
   CHECK(contains(made.text, "- \"http:GET /v1/customers/*\""));
-  CHECK(contains(made.text, "- \"http:HEAD /v1/customers/44\"") == false);
+  // One value does not vary, whatever other methods did.
+  CHECK(contains(made.text, "- \"http:HEAD /v1/customers/44\""));
   CHECK(contains(made.text, "such as /v1/customers/42"));
   CHECK(contains(made.text, "{workload: \"shop\", process: \"/usr/bin/curl\"}"));
   CHECK(made.calls == 4);
@@ -114,6 +115,7 @@ TEST_CASE("what was denied on purpose is listed, and kept out of the patterns th
   CHECK(outcome(made, "http:GET /items/secret", "api.test:8080") == "deny");
   CHECK(outcome(made, "http:GET /items/sometimes", "api.test:8080") == "allow");
   CHECK(outcome(made, "http:GET /admin", "api.test:8080") == "deny");
+  CHECK(contains(made.text, "not for services; let go at other times, so allowed here (session"));
   CHECK(made.denied == 4);
 }
 
@@ -243,7 +245,7 @@ TEST_CASE("much evidence makes general patterns, not a long document or much mem
   CHECK(evidence.targets().size() == 10);
   CHECK(evidence.not_kept() == 11);
   const auto made = suggest::suggest(evidence, {"shop", "few", policy::Mode::observe});
-  REQUIRE(made);
+  REQUIRE(made.has_value());
   CHECK(made->functions <= 600);
   CHECK(contains(made->text, "# WARNING: not complete. 11 calls more"));
   CHECK(contains(made->text, "mode: observe"));

@@ -118,7 +118,7 @@ TEST_CASE("long and deep paths give patterns that the language takes") {
     REQUIRE(patterns.size() == 1);
     policy::PatternFault fault;
     const auto parsed = policy::parse_function("http:GET " + patterns[0], fault);
-    REQUIRE(parsed);
+    REQUIRE(parsed.has_value());
     CHECK(policy::path_matches(parsed->path, path));
   }
 }

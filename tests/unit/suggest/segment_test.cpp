@@ -40,7 +40,7 @@ TEST_CASE("a literal pattern matches its segment, whatever characters it has") {
   REQUIRE(is_normal_path(every));
   policy::PatternFault fault;
   const auto pattern = policy::parse_function("http:GET /v1/" + literal_pattern(every.substr(4)), fault);
-  REQUIRE(pattern);
+  REQUIRE(pattern.has_value());
   CHECK(policy::path_matches(pattern->path, every));
   CHECK_FALSE(policy::path_matches(pattern->path, every + "x"));
   CHECK(literal_pattern("a**b*") == "a*b*");
