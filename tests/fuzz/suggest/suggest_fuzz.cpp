@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include <google/protobuf/stubs/logging.h>
+
 #include "policy/engine.hpp"
 #include "suggest/document.hpp"
 #include "suggest/recorded_call.hpp"
@@ -15,6 +17,7 @@ using namespace callgate;
 using namespace callgate::suggest;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const google::protobuf::LogSilencer silencer;  // of inputs that are no UTF-8
   Evidence evidence({3, 8, 200});
   for (std::size_t at = 0; at + 2 <= size;) {
     const std::size_t length = std::min<std::size_t>(data[at] + 256U * data[at + 1], size - at - 2);
