@@ -57,11 +57,12 @@ void add_sessions_replay(CLI::App& sessions, Context& context);
 void add_sessions_search(CLI::App& sessions, Context& context);
 void add_sessions_tail(CLI::App& sessions, Context& context);
 void add_sessions_export(CLI::App& sessions, Context& context);
-void add_policy(CLI::App& app, Context& context);  // check, explain, test, diff, status, schema
+void add_policy(CLI::App& app, Context& context);  // check, explain, test, diff, suggest, status, schema
 void add_policy_check(CLI::App& policy, Context& context);
 void add_policy_explain(CLI::App& policy, Context& context);
 void add_policy_test(CLI::App& policy, Context& context);
 void add_policy_diff(CLI::App& policy, Context& context);
+void add_policy_suggest(CLI::App& policy, Context& context);
 void add_policy_status(CLI::App& policy, Context& context);
 void add_policy_schema(CLI::App& policy, Context& context);
 void add_config(CLI::App& app, Context& context);    // check

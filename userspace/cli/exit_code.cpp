@@ -17,7 +17,8 @@ constexpr std::array<std::string_view, 4> unreachable{"agent_unreachable", "time
                                                       "cancelled"};
 constexpr std::array<std::string_view, 7> refused{
     "denied", "identity_not_granted", "agent_untrusted", "refused", "exists", "busy", "too_many"};
-constexpr std::array<std::string_view, 3> not_found{"not_found", "no_such_process", "not_a_cgroup"};
+constexpr std::array<std::string_view, 4> not_found{"not_found", "no_such_process", "not_a_cgroup",
+                                                    "nothing_recorded"};
 
 }  // namespace
 

@@ -111,6 +111,7 @@ void add_policy(CLI::App& app, Context& context) {
   add_policy_explain(*group, context);
   add_policy_test(*group, context);
   add_policy_diff(*group, context);
+  add_policy_suggest(*group, context);
   add_policy_status(*group, context);
   add_policy_schema(*group, context);
 }

@@ -1,5 +1,6 @@
 // callgate policy diff: what changed between two sets of policies, and which calls are decided differently.
 #include <memory>
+#include <optional>
 #include <ostream>
 
 #include <boost/json/array.hpp>
@@ -10,6 +11,7 @@
 #include "cli/command.hpp"
 #include "cli/policy_cases.hpp"
 #include "cli/policy_files.hpp"
+#include "cli/policy_replay.hpp"
 #include "cli/text.hpp"
 #include "policy/difference.hpp"
 
@@ -23,6 +25,8 @@ struct Options {
   std::string after;
   std::vector<std::string> cases;
   std::string default_mode = "observe";
+  bool against_sessions = false;
+  RecordedCallsOptions sessions;
 };
 
 struct Decided {
@@ -46,7 +50,7 @@ std::string_view word(policy::Change::Kind kind) {
 }
 
 void print(const std::vector<policy::Change>& changes, const std::vector<Decided>& decided, std::size_t cases,
-           const Output& output) {
+           const std::optional<suggest::Replay>& replay, const Output& output) {
   for (const auto& change : changes) {
     output.out << fmt::format("{:<8} {}{}\n", word(change.kind), safe(change.policy),
                               change.rule.empty() ? "" : ": rule " + safe(change.rule));
@@ -61,10 +65,11 @@ void print(const std::vector<policy::Change>& changes, const std::vector<Decided
   if (changes.empty()) output.out << "the policies say the same\n";
   if (cases != 0)
     output.out << fmt::format("{} of {} calls are decided differently\n", decided.size(), cases);
+  if (replay) print_replay(*replay, output);
 }
 
 std::string to_json_text(const std::vector<policy::Change>& changes, const std::vector<Decided>& decided,
-                         std::size_t cases) {
+                         std::size_t cases, const std::optional<suggest::Replay>& replay) {
   json::array list;
   for (const auto& change : changes) {
     json::array details(change.details.begin(), change.details.end());
@@ -81,8 +86,9 @@ std::string to_json_text(const std::vector<policy::Change>& changes, const std::
                                  {"before", one.before},
                                  {"after", one.after}});
   }
-  return json::serialize(json::object{
-      {"changes", std::move(list)}, {"cases", cases}, {"decided_differently", std::move(calls)}});
+  json::object all{{"changes", std::move(list)}, {"cases", cases}, {"decided_differently", std::move(calls)}};
+  if (replay) all["sessions"] = replay_to_json(*replay);
+  return json::serialize(all);
 }
 
 int diff(const Context& context, const Options& options) {
@@ -104,13 +110,21 @@ int diff(const Context& context, const Options& options) {
       if (old_text != new_text) decided.push_back({file, item.line, item.name, old_text, new_text});
     }
   }
+  std::optional<suggest::Replay> replay;
+  if (options.against_sessions) {
+    replay.emplace(suggest::Judge(before->policies, mode), suggest::Judge(after->policies, mode));
+    const auto read = read_recorded_calls(context, options.sessions,
+                                          [&](const v1::Record& record) { replay->add(record); });
+    if (!read) return context.fail(read.error());
+  }
   const auto changes = policy::compare(before->policies, after->policies);
   if (context.output.json) {
-    context.output.out << to_json_text(changes, decided, count) << '\n';
+    context.output.out << to_json_text(changes, decided, count, replay) << '\n';
   } else {
-    print(changes, decided, count, context.output);
+    print(changes, decided, count, replay, context.output);
   }
-  return changes.empty() && decided.empty() ? exit_ok : exit_finding;
+  const bool same = changes.empty() && decided.empty() && (!replay || replay->different_calls() == 0);
+  return same ? exit_ok : exit_finding;
 }
 
 }  // namespace
@@ -127,13 +141,23 @@ void add_policy_diff(CLI::App& group, Context& context) {
   command
       ->add_option("--default-mode", options->default_mode, "What happens to callers that no policy selects")
       ->check(CLI::IsMember({"observe", "enforce"}));
+  auto* const sessions = command->add_flag("--against-sessions", options->against_sessions,
+                                           "Say which recorded calls would be decided differently");
+  for (auto* const option : add_recorded_calls_options(*command, options->sessions))
+    option->needs(sessions);
   command->footer(
       "Policies and rules are compared by their names; their order, comments and layout say nothing. Exit "
       "status 0 if nothing "
       "changed, 1 if something did, 2 if the policies cannot be used.\n"
+      "With --against-sessions the calls that the agent has on record (of the last 7 days, unless --since "
+      "says otherwise)\n"
+      "are decided by both. Records hold no headers, queries, bodies and subjects: calls whose decision "
+      "depends on them\n"
+      "are counted as undecidable.\n"
       "\n"
       "Examples:\n"
-      "  callgate policy diff /etc/callgate/policies new/ --cases new/");
+      "  callgate policy diff /etc/callgate/policies new/ --cases new/\n"
+      "  callgate policy diff /etc/callgate/policies new/ --against-sessions --workload shop --since 1d");
   command->callback(
       [&context, options] { context.action = [&context, options] { return diff(context, *options); }; });
 }

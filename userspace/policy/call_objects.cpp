@@ -150,7 +150,7 @@ const cel::Environment& condition_environment() {
 }
 
 CallVariables::CallVariables(const Caller& caller, const Call& call)
-    : call_(call), call_object_(*this, call), caller_object_(caller), target_object_(call) {}
+    : call_(call), call_object_(*this, call), caller_object_(caller, call), target_object_(call) {}
 
 Value CallVariables::variable(std::size_t index, cel::Arena&) const {
   switch (index) {
@@ -183,8 +183,10 @@ Value CallVariables::CallObject::field(std::size_t index, cel::Arena& arena) con
     case path:
       return Value::string(call_.path);
     case query:
+      if (call_.from_record) return Value::error(&cel::pending);
       return read_query(call_.query, arena);
     case headers:
+      if (call_.from_record) return Value::error(&cel::pending);
       return header_map(call_.headers, arena);
     case body_field:
       return body(arena);
@@ -203,6 +205,7 @@ bool CallVariables::CallObject::says_json() const {
 }
 
 Value CallVariables::CallObject::obstacle() const {
+  if (call_.from_record) return Value::error(&cel::pending);
   switch (call_.body.state) {
     case Body::State::none:
       return {};
@@ -241,6 +244,7 @@ Value CallVariables::CallObject::body_text() const {
 }
 
 Value CallVariables::CallObject::size() const {
+  if (call_.from_record) return Value::error(&cel::pending);
   if (call_.size) return Value::integer(static_cast<std::int64_t>(*call_.size));
   switch (call_.body.state) {
     case Body::State::none:
@@ -266,11 +270,12 @@ Value CallVariables::CallerObject::field(std::size_t index, cel::Arena& arena) c
     case service_account:
       return text_or_absent(service_account_of(caller_.identity).name);
     case process:
-      return caller_.process.empty() ? Value::error(&no_process) : Value::string(caller_.process);
+      if (!caller_.process.empty()) return Value::string(caller_.process);
+      return Value::error(call_.from_record ? &cel::pending : &no_process);
     default:
       break;
   }
-  if (caller_.subject == nullptr) return Value::error(&no_subject);
+  if (caller_.subject == nullptr) return Value::error(call_.from_record ? &cel::pending : &no_subject);
   switch (index) {
     case subject:
       return text_or_absent(caller_.subject->name);

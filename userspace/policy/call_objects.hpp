@@ -43,12 +43,13 @@ class CallVariables final : public cel::Activation {
   };
   class CallerObject final : public cel::Object {
    public:
-    explicit CallerObject(const Caller& caller) : caller_(caller) {}
+    CallerObject(const Caller& caller, const Call& call) : caller_(caller), call_(call) {}
     [[nodiscard]] cel::Value field(std::size_t index, cel::Arena& arena) const override;
     [[nodiscard]] std::string_view type_name() const override { return "Caller"; }
 
    private:
     const Caller& caller_;
+    const Call& call_;
   };
   class TargetObject final : public cel::Object {
    public:

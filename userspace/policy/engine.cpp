@@ -235,6 +235,11 @@ class CompiledEngine final : public Engine {
   mutable std::list<Upstream> merged_;
 };
 
+bool Selection::is_certain() const {
+  const auto certain = [](const Entry& entry) { return entry.certain; };
+  return unknown_.empty() && std::all_of(entries_.begin(), entries_.end(), certain);
+}
+
 std::unique_ptr<const Engine> Engine::compile(std::vector<CallPolicy> documents, Mode default_mode,
                                               const std::vector<ResolvedHost>& resolved) {
   return std::make_unique<const CompiledEngine>(std::move(documents), default_mode, resolved);

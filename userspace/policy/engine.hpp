@@ -68,6 +68,9 @@ struct Call {
   std::optional<std::uint64_t> size = {};  // of the body in bytes, where the head says it
   Body body = {};
   std::uint64_t time_ns = 0;  // of the decision, since 1970; 0: the clock is read where it is asked for
+  // Of a record, which holds no headers, query, body, size or subject, and perhaps no process: where a
+  // condition needs one of them, the decision is Decision::needs_body.
+  bool from_record = false;
 };
 
 enum class Verdict : std::uint8_t { allow, deny };
@@ -92,7 +95,7 @@ struct Decision {
   // false: the verdict is recorded, and the call goes on as if callgate were not there.
   bool enforced = true;
   // A rule could decide with the call's body: to be asked again with all of it, or with Body::too_large.
-  // Where nobody does, the call is denied.
+  // Where nobody does, the call is denied. Of a call from_record: nobody can say.
   bool needs_body = false;
   bool needs_approval = false;  // denied, but a person could allow it
   // Names for people, owned by the engine: "payments" / "shop/payments", "read", "no deletes before eight".
@@ -116,6 +119,8 @@ struct Decision {
 // so does one whose process has become known.
 class Selection {
  public:
+  // Whether what is not known of the caller (process, subject) leaves no doubt about any of the policies.
+  [[nodiscard]] bool is_certain() const;
   // enforce: decisions are enforced.
   [[nodiscard]] Mode mode() const { return mode_; }
   // How bytes are recorded that no decision was asked about: as all of the policies together ask for.
