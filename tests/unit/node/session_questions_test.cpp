@@ -53,7 +53,7 @@ v1::ListSessionsReply all(const MemoryStore& store, v1::ListSessionsRequest requ
   v1::ListSessionsReply joined;
   for (int answers = 0; answers < 10'000; ++answers) {
     const auto reply = list_sessions(store, request, visible, budget);
-    REQUIRE(reply);
+    REQUIRE(reply.has_value());
     CHECK(reply->records_size() <= 100);
     joined.MergeFrom(*reply);
     request.set_page_token(reply->next_page_token());
@@ -95,7 +95,7 @@ TEST_CASE("an answer reads no more than its budget") {
   request.mutable_filter()->set_workload("nobody");
   request.set_page_size(5);
   const auto reply = list_sessions(store, request, everything, 50);
-  REQUIRE(reply);
+  REQUIRE(reply.has_value());
   CHECK(reply->records().empty());
   CHECK_FALSE(reply->next_page_token().empty());
   CHECK(store.read <= 55);
@@ -112,7 +112,7 @@ TEST_CASE("counts are those of the records that match") {
     auto asked = request;
     do {
       const auto reply = list_sessions(store, asked, everything, budget);
-      REQUIRE(reply);
+      REQUIRE(reply.has_value());
       CHECK(reply->records().empty());
       whole += reply->count();
       for (const auto& group : reply->groups())
@@ -132,7 +132,7 @@ TEST_CASE("the longest calls of a stretch come in order") {
   for (const bool reverse : {false, true}) {
     request.set_reverse(reverse);
     const auto reply = list_sessions(store, request, everything);
-    REQUIRE(reply);
+    REQUIRE(reply.has_value());
     CHECK(reply->records_size() == 20);
     std::vector<std::uint32_t> times;
     for (std::size_t number = 0; number < 500; ++number)
