@@ -62,7 +62,7 @@ for i in range(7):
         import os
         import subprocess
         process = subprocess.Popen([os.path.join(self.bed.binaries, "callgate"), "--socket",
-                                    f"{self.agent.run_dir}/control.sock", "sessions", "tail"],
+                                    f"{self.agent.run_dir}/control.sock", "sessions", "tail", "--follow"],
                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
             mark = secrets.token_hex(8)

@@ -14,13 +14,13 @@ TEST_CASE("a place is kept from one command to the next") {
   const auto path = directory.path + "/cursor";
   {
     auto file = CursorFile::open(path);
-    REQUIRE(file);
+    REQUIRE(file.has_value());
     CHECK(file->cursor().empty());
     CHECK(file->keep("18446744073709551615.100"));
     CHECK(file->keep("7"));
   }
   auto file = CursorFile::open(path);
-  REQUIRE(file);
+  REQUIRE(file.has_value());
   CHECK(file->cursor() == "7");
 }
 
@@ -32,7 +32,7 @@ TEST_CASE("two commands do not share a place") {
     REQUIRE(first);
     CHECK(CursorFile::open(path).error().code == "busy");
   }
-  CHECK(CursorFile::open(path));
+  CHECK(CursorFile::open(path).has_value());
 }
 
 TEST_CASE("a file that is no cursor file is left alone") {
@@ -44,13 +44,13 @@ TEST_CASE("a file that is no cursor file is left alone") {
     std::ifstream in(path);
     CHECK(std::string(std::istreambuf_iterator<char>(in), {}) == text);
   }
-  CHECK_FALSE(CursorFile::open(directory.path));
+  CHECK(CursorFile::open(directory.path).has_error());
 }
 
 TEST_CASE("what is no cursor is not kept") {
   const testing::Directory directory;
   auto file = CursorFile::open(directory.path + "/cursor");
-  REQUIRE(file);
+  REQUIRE(file.has_value());
   for (const std::string& cursor :
        {std::string(), std::string("1 2"), std::string("1\n"), std::string(48, '1')})
     CHECK(file->keep(cursor).error().code == "internal");

@@ -204,14 +204,14 @@ TEST_CASE("an exported file is whole or not there") {
   const auto path = directory.path + "/out";
   {
     auto file = ExportFile::create(path, false);
-    REQUIRE(file);
+    REQUIRE(file.has_value());
     file->stream() << "half";
     CHECK_FALSE(std::filesystem::exists(path));
   }
   CHECK(std::filesystem::is_empty(directory.path));
   {
     auto file = ExportFile::create(path, false);
-    REQUIRE(file);
+    REQUIRE(file.has_value());
     file->stream() << "whole";
     CHECK(file->commit());
   }
@@ -229,18 +229,18 @@ TEST_CASE("what is there already is replaced on demand only") {
   CHECK(content(path) == "precious");
   {
     auto file = ExportFile::create(directory.path + "/late", false);
-    REQUIRE(file);
+    REQUIRE(file.has_value());
     (void)directory.write("late", "faster");
     CHECK(file->commit().error().code == "exists");
   }
   CHECK(content(directory.path + "/late") == "faster");
   auto file = ExportFile::create(path, true);
-  REQUIRE(file);
+  REQUIRE(file.has_value());
   file->stream() << "new";
   CHECK(content(path) == "precious");
   CHECK(file->commit());
   CHECK(content(path) == "new");
-  CHECK_FALSE(ExportFile::create(directory.path + "/none/out", false));
+  CHECK(ExportFile::create(directory.path + "/none/out", false).has_error());
 }
 
 TEST_CASE("a disk that is full leaves nothing behind that looks like an export") {
@@ -254,7 +254,7 @@ TEST_CASE("a disk that is full leaves nothing behind that looks like an export")
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
   {
     auto file = ExportFile::create(path, false);
-    REQUIRE(file);
+    REQUIRE(file.has_value());
     file->stream() << std::string(1U << 20U, 'x');
     CHECK(file->commit().error().code == "write_failed");
   }

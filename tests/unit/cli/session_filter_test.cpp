@@ -34,7 +34,7 @@ TEST_CASE("durations have a unit") {
 
 TEST_CASE("a filter is checked before anybody is asked") {
   FilterOptions options;
-  CHECK(options.value());
+  CHECK(options.value().has_value());
   options.filter.set_status("4x");
   CHECK(options.value().error().code == "invalid");
   options.filter.set_status("4xx");

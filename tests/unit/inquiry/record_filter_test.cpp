@@ -40,7 +40,7 @@ bool passes(const std::function<void(v1::SessionFilter&)>& set, const v1::Record
   v1::SessionFilter filter;
   set(filter);
   const auto checked = check_filter(filter);
-  REQUIRE(checked);
+  REQUIRE(checked.has_value());
   return matches(*checked, record);
 }
 

@@ -22,7 +22,7 @@ std::vector<Hit> search(const std::string& text, const std::vector<std::string>&
                         bool ignore_case = false) {
   std::vector<Hit> hits;
   auto pattern = TextPattern::compile(text, regex, ignore_case);
-  REQUIRE(pattern);
+  REQUIRE(pattern.has_value());
   TextSearch search(*pattern, [&](const TextMatch& match) {
     hits.push_back(
         {match.offset, std::string(match.before), std::string(match.match), std::string(match.after)});
