@@ -110,6 +110,7 @@ void HttpTap::read_requests(bool beyond) {
       call.end.request_body_size += step.body.size();
       payload(call, record::Direction::request, record::PayloadKind::body, step.body);
     }
+    if (passing_.wanted()) look_again(step.body, step.event == http1::Event::end);
     input.remove_prefix(step.consumed);
     if (step.event == http1::Event::end) {
       call.request_done = true;
@@ -175,7 +176,8 @@ void HttpTap::open_http(std::string_view raw) {
   if (const auto failure = NameStage::run(head, session_.flow(), name_)) {
     open(would_refuse(failure->code, session_.selection()), name_.function, name_.host);
   } else {
-    // An observed call waits for nothing, nor for what a condition would look for in its body.
+    // An observed call waits for nothing, nor for what a condition would look for in its body: that is looked
+    // at as it goes by.
     const bool has_body = head.framing != http1::Framing::none;
     decision = DecisionStage::run(session_, name_, head,
                                   {has_body ? policy::Body::State::pending : policy::Body::State::none, {}});
@@ -185,9 +187,23 @@ void HttpTap::open_http(std::string_view raw) {
       decision.reason = carriage->code;
     }
     open(decision, name_.function, name_.host);
+    if (decision.needs_body) {
+      raw_head_.assign(raw);
+      passing_.begin(context_.settings.decision_body_bytes);
+    }
   }
   payload(calls_.back(), record::Direction::request, record::PayloadKind::head, raw);
   responses_.expect(head.method);
+}
+
+void HttpTap::look_again(std::string_view bytes, bool complete) {
+  passing_.add(bytes);
+  if (!passing_.decidable(complete)) return;
+  Call& call = calls_.back();
+  (void)call.record.decided(
+      DecisionStage::run(session_, name_, raw_head_, context_.settings.request, passing_.body()));
+  note_gap(call);
+  passing_.clear();
 }
 
 void HttpTap::open(const policy::Decision& decision, std::string_view function, std::string_view host) {
@@ -243,6 +259,7 @@ void HttpTap::become_opaque() {
           "the rest of the connection is recorded as opaque bytes");
   }
   calls_.clear();
+  passing_.clear();
   opaque_ = true;
   open_opaque();
   std::string caller;

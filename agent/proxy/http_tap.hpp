@@ -14,6 +14,7 @@
 #include "protocol/tls/client_hello.hpp"
 #include "proxy/call_record.hpp"
 #include "proxy/call_stages.hpp"
+#include "proxy/passing_body.hpp"
 #include "proxy/session.hpp"
 
 namespace callgate::proxy {
@@ -57,6 +58,8 @@ class HttpTap {
   };
 
   void open_http(std::string_view raw);
+  // The body of the last call goes on; `complete`: to its end.
+  void look_again(std::string_view bytes, bool complete);
   void open_opaque();
   void open_tls(const tls::ClientHello& hello);
   // The caller's bytes so far are the beginning of a TLS handshake, whose name is not there yet.
@@ -79,7 +82,9 @@ class HttpTap {
   std::string from_caller_;  // not yet read: the beginning of a head or of a chunk
   std::string from_target_;
   std::deque<Call> calls_;  // whose answers are not complete, in order
-  NamedCall name_;
+  NamedCall name_;          // of the last one
+  std::string raw_head_;    // the same, where its decision lacks the body
+  PassingBody passing_;
   Nanoseconds connected_at_ = 0;
   std::size_t left_over_ = 0;  // bytes behind the request at whose end read_requests() returned
   tls::ClientHelloReader hello_reader_;

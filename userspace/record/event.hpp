@@ -23,6 +23,8 @@ enum class EventType : std::uint16_t {
   session_closed = 6,  // also carries why a flow without any call was refused or failed
   call_client = 7,     // what a caller that speaks TLS itself offered
   gap = 8,             // of calls that do not wait for their record, some could not be recorded
+  call_decided =
+      9,  // what enforcement would have done, now that more is known: instead of what was said before
 };
 
 struct EventHeader {
@@ -98,6 +100,21 @@ struct CallOpened {
   std::uint64_t payload_limit;   // bytes a direction that are captured
   std::uint32_t retain_seconds;  // how long the record is to be kept; 0: as the agent is configured
   std::uint32_t reserved_tail;
+};
+
+// Of decisions that are only recorded. Followed by: policy, rule, reason, and the trial's policy, rule and
+// reason.
+struct CallDecided {
+  EventHeader header;
+  Id call;
+  Verdict verdict;
+  std::uint8_t reserved[3];
+  std::uint16_t policy_size;
+  std::uint16_t rule_size;
+  std::uint16_t reason_size;
+  std::uint16_t trial_policy_size;
+  std::uint16_t trial_rule_size;
+  std::uint16_t trial_reason_size;
 };
 
 // Followed by: tls_version, cipher, subject, spiffe_id, certificate digest (32 bytes or none).
@@ -198,6 +215,7 @@ struct Gap {
 
 static_assert(std::is_trivially_copyable_v<SessionOpened> && sizeof(SessionOpened) == 88);
 static_assert(std::is_trivially_copyable_v<CallOpened> && sizeof(CallOpened) == 88);
+static_assert(std::is_trivially_copyable_v<CallDecided> && sizeof(CallDecided) == 48);
 static_assert(std::is_trivially_copyable_v<CallUpstream> && sizeof(CallUpstream) == 80);
 static_assert(std::is_trivially_copyable_v<CallClient> && sizeof(CallClient) == 40);
 static_assert(std::is_trivially_copyable_v<Payload> && sizeof(Payload) == 40);

@@ -23,6 +23,8 @@ struct RecordedCall {
   std::string policy;
   std::string rule;
   std::string reason;
+  std::string trial_rule;
+  std::string trial_reason;
   // By direction.
   std::string head[2];
   std::string body[2];

@@ -98,6 +98,23 @@ TEST_CASE("Every event comes out as it went in") {
     CHECK(got.text.versions == "TLSv1.3,TLSv1.2");
     CHECK(got.text.protocols == "h2");
   }
+  SECTION("call_decided") {
+    CallDecided event{};
+    event.call = call;
+    event.verdict = Verdict::deny;
+    REQUIRE(loop.events->call_decided(event, {"policy", "rule", "reason", "other", "", "why"}));
+    const auto bytes = loop.take();
+    const auto parsed = parse_event(bytes).value();
+    const auto& got = std::get<CallDecidedView>(parsed);
+    CHECK(got.event.call == call);
+    CHECK(got.event.verdict == Verdict::deny);
+    CHECK(got.text.policy == "policy");
+    CHECK(got.text.rule == "rule");
+    CHECK(got.text.reason == "reason");
+    CHECK(got.text.trial_policy == "other");
+    CHECK(got.text.trial_rule.empty());
+    CHECK(got.text.trial_reason == "why");
+  }
   SECTION("gap") {
     Gap event{};
     event.header.time_ns = 9;
@@ -212,7 +229,7 @@ TEST_CASE("Hostile events are refused with the reason") {
     return parsed ? std::string("valid") : parsed.error().code;
   };
   CHECK(code(raw(EventType::call_opened, CallOpened{})) == "valid");
-  CHECK(code(raw(EventType{9}, CallOpened{})) == "event_unknown");
+  CHECK(code(raw(EventType{10}, CallOpened{})) == "event_unknown");
   CHECK(code(raw(EventType::padding, CallOpened{})) == "event_unknown");
   CHECK(code(raw(EventType::session_opened, CallClosed{})) == "event_size");
   CHECK(code(raw(EventType::call_opened, CallOpened{}, 8)) == "event_size");
@@ -232,6 +249,15 @@ TEST_CASE("Hostile events are refused with the reason") {
   opened = {};
   opened.durability = CallDurability{3};
   CHECK(code(raw(EventType::call_opened, opened)) == "event_value");
+  CallDecided decided{};
+  CHECK(code(raw(EventType::call_decided, decided)) == "valid");
+  decided.verdict = Verdict{2};
+  CHECK(code(raw(EventType::call_decided, decided)) == "event_value");
+  decided = {};
+  decided.reason_size = reason_limit + 8;
+  CHECK(code(raw(EventType::call_decided, decided, reason_limit + 8)) == "event_text");
+  decided.reason_size = 9;
+  CHECK(code(raw(EventType::call_decided, decided, 8)) == "event_size");
   Gap gap{};
   CHECK(code(raw(EventType::gap, gap)) == "event_value");
   gap.lost_events = 1;
