@@ -124,6 +124,7 @@ bool Recorder::call_upstream(const Id& call, const UpstreamFacts& facts) {
       text.spiffe_id = tls.peer->spiffe_id;
       event.certificate_not_after = tls.peer->not_after;
     }
+    text.application_protocol = tls.application_protocol;
     text.digest = as_bytes(facts.certificate_digest);
   }
   return writer_.call_upstream(event, text);

@@ -46,6 +46,7 @@ inline constexpr std::size_t rule_limit = 256;
 inline constexpr std::size_t reason_limit = 1024;
 inline constexpr std::size_t tls_version_limit = 32;
 inline constexpr std::size_t cipher_limit = 64;
+inline constexpr std::size_t application_protocol_limit = 256;
 inline constexpr std::size_t subject_limit = 1024;
 inline constexpr std::size_t spiffe_id_limit = 2048;
 inline constexpr std::size_t digest_size = 32;
@@ -117,7 +118,8 @@ struct CallDecided {
   std::uint16_t trial_reason_size;
 };
 
-// Followed by: tls_version, cipher, subject, spiffe_id, certificate digest (32 bytes or none).
+// Followed by: tls_version, cipher, subject, spiffe_id, certificate digest (32 bytes or none), application
+// protocol.
 struct CallUpstream {
   EventHeader header;
   Id call;
@@ -135,7 +137,9 @@ struct CallUpstream {
   std::uint16_t spiffe_id_size;
   std::uint16_t digest_size;
   std::uint8_t probed;  // 1: the certificate was verified on a connection of the agent's own
-  std::uint8_t reserved[5];
+  std::uint8_t reserved;
+  std::uint16_t application_protocol_size;
+  std::uint8_t reserved_tail[2];
   std::uint64_t certificate_not_after;  // seconds since 1970
 };
 

@@ -96,6 +96,7 @@ Result<EventView> parse_call_upstream(Bytes bytes) {
   text.subject = parts.take_text(event.subject_size, subject_limit);
   text.spiffe_id = parts.take_text(event.spiffe_id_size, spiffe_id_limit);
   text.digest = parts.take(event.digest_size, digest_size);
+  text.application_protocol = parts.take_text(event.application_protocol_size, application_protocol_limit);
   const bool digest_known = event.digest_size == 0 || event.digest_size == digest_size;
   CALLGATE_TRY(parts.check(digest_known && event.upstream_v6 <= 1 && event.tls <= 1 && event.verified <= 1 &&
                            event.resumed <= 1 && event.reused <= 1 && event.client_certificate <= 1 &&

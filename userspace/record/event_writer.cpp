@@ -100,7 +100,9 @@ bool EventWriter::call_upstream(CallUpstream event, const CallUpstreamText& text
   const auto spiffe_id = fit(text.spiffe_id, spiffe_id_limit, event.header, event.spiffe_id_size);
   const Bytes digest = text.digest.size() == digest_size ? text.digest : Bytes();
   event.digest_size = static_cast<std::uint16_t>(digest.size());
-  return write(ring_, event, EventType::call_upstream, version, cipher, subject, spiffe_id, digest);
+  const auto protocol = fit(text.application_protocol, application_protocol_limit, event.header,
+                            event.application_protocol_size);
+  return write(ring_, event, EventType::call_upstream, version, cipher, subject, spiffe_id, digest, protocol);
 }
 
 bool EventWriter::call_client(CallClient event, const CallClientText& text) {

@@ -40,6 +40,7 @@ struct CallUpstreamText {
   std::string_view subject;
   std::string_view spiffe_id;
   Bytes digest;  // SHA-256 of the certificate, 32 bytes or none
+  std::string_view application_protocol = {};
 };
 
 struct CallClientText {

@@ -8,8 +8,9 @@ namespace {
 // Every text of a record may grow threefold when it is made UTF-8; with the names of workload and process it
 // must still fit into a leaf.
 static_assert(3 * (function_limit + host_limit + policy_limit + rule_limit + reason_limit +
-                   tls_version_limit + cipher_limit + subject_limit + spiffe_id_limit + error_code_limit +
-                   error_detail_limit + host_limit + client_versions_limit + client_protocols_limit) +
+                   tls_version_limit + cipher_limit + application_protocol_limit + subject_limit +
+                   spiffe_id_limit + error_code_limit + error_detail_limit + host_limit +
+                   client_versions_limit + client_protocols_limit) +
                   12'000 <
               65'535);
 
@@ -131,6 +132,7 @@ void set_upstream(const CallUpstreamView& view, v1::Record& record) {
   upstream.set_unverified(event.tls != 0 && event.verified == 0 && event.probed == 0);
   upstream.set_tls_version(to_utf8(view.text.tls_version));
   upstream.set_cipher(to_utf8(view.text.cipher));
+  upstream.set_application_protocol(to_utf8(view.text.application_protocol));
   upstream.clear_certificate();
   if (!view.text.digest.empty()) {
     v1::Certificate& certificate = *upstream.mutable_certificate();

@@ -33,7 +33,11 @@ std::string hello(const char* name = "target.test", int highest = TLS1_3_VERSION
     SSL_set_max_proto_version(ssl, highest);
     const unsigned char protocols[] =
         "\x06"
-        "canary";
+        "canary"
+        "\x08"
+        "http/1.1"
+        "\x02"
+        "h2";
     SSL_set_alpn_protos(ssl, protocols, sizeof(protocols) - 1);
   });
 }
@@ -73,7 +77,7 @@ TEST_CASE("a caller's own TLS passes end to end, and its record says what was of
   CHECK(call.rule == "own-tls");
   CHECK(call.server_name == "target.test");
   CHECK(call.versions.find("TLSv1.3") == 0);
-  CHECK(call.protocols == "canary");
+  CHECK(call.protocols == "canary,http/1.1,h2");
   CHECK(call.tls_version == "TLSv1.3");
   CHECK(call.over_tls);
   CHECK_FALSE(call.verified);
@@ -130,7 +134,9 @@ TEST_CASE("a target that cannot prove itself gets no byte of the caller's handsh
   Peer target = bed.target.accept();
   const std::string probe = target.read_exactly(200);
   CHECK(probe.substr(0, 2) == "\x16\x03");
+  // A probe offers what its caller does, but no names that could say something.
   CHECK(probe.find("canary") == std::string::npos);
+  CHECK(probe.find("\x02h2\x08http/1.1") != std::string::npos);
   CHECK(hello().substr(0, 400).find("canary") != std::string::npos);  // where it would be
   target.send("220 no TLS here\r\n");
   CHECK(caller.read_to_end() == handshake_failure);

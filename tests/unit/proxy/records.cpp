@@ -94,6 +94,7 @@ void add_upstream(Records& records, const std::uint8_t* bytes) {
   texts.take(std::size_t{event.cipher_size} + event.subject_size);
   call.spiffe_id = texts.take(event.spiffe_id_size);
   call.digest = texts.take(event.digest_size);
+  call.application_protocol = texts.take(event.application_protocol_size);
 }
 
 void add_client(Records& records, const std::uint8_t* bytes) {

@@ -39,6 +39,7 @@ struct RecordedCall {
   std::string digest;
   bool probed = false;
   std::string tls_version;
+  std::string application_protocol;
   // Of a caller that speaks TLS itself.
   std::string server_name;
   std::string versions;

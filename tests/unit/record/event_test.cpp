@@ -76,7 +76,7 @@ TEST_CASE("Every event comes out as it went in") {
     CallUpstream event{};
     event.tls = 1;
     const std::vector<std::uint8_t> digest(32, 9);
-    REQUIRE(loop.events->call_upstream(event, {"TLSv1.3", "AES", "CN=x", "spiffe://a/b", digest}));
+    REQUIRE(loop.events->call_upstream(event, {"TLSv1.3", "AES", "CN=x", "spiffe://a/b", digest, "h2"}));
     const auto bytes = loop.take();
     const auto parsed = parse_event(bytes).value();
     const auto& got = std::get<CallUpstreamView>(parsed);
@@ -84,6 +84,7 @@ TEST_CASE("Every event comes out as it went in") {
     CHECK(got.text.cipher == "AES");
     CHECK(got.text.subject == "CN=x");
     CHECK(got.text.spiffe_id == "spiffe://a/b");
+    CHECK(got.text.application_protocol == "h2");
     CHECK(std::vector<std::uint8_t>(got.text.digest.begin(), got.text.digest.end()) == digest);
   }
   SECTION("call_client") {
@@ -275,6 +276,9 @@ TEST_CASE("Hostile events are refused with the reason") {
   upstream = {};
   upstream.probed = 2;
   CHECK(code(raw(EventType::call_upstream, upstream)) == "event_value");
+  upstream = {};
+  upstream.application_protocol_size = application_protocol_limit + 8;
+  CHECK(code(raw(EventType::call_upstream, upstream, application_protocol_limit + 8)) == "event_text");
   CallClient client{};
   client.encrypted_hello = 2;
   CHECK(code(raw(EventType::call_client, client)) == "event_value");
