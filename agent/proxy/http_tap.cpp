@@ -80,6 +80,7 @@ void HttpTap::target_sent(std::string_view bytes) {
   Call& call = calls_.back();
   if (call.end.first_byte_at == 0) call.end.first_byte_at = context_.clock.now();
   call.end.response_body_size += bytes.size();
+  if (tls_) tls_->target_sent(bytes);
   payload(call, record::Direction::response, record::PayloadKind::stream, bytes);
 }
 
@@ -207,7 +208,11 @@ void HttpTap::look_again(std::string_view bytes, bool complete) {
 }
 
 void HttpTap::open(const policy::Decision& decision, std::string_view function, std::string_view host) {
-  Call& call = calls_.emplace_back(context_);
+  open(calls_.emplace_back(context_), decision, function, host);
+}
+
+void HttpTap::open(Call& call, const policy::Decision& decision, std::string_view function,
+                   std::string_view host) {
   call.end.opened_at = context_.clock.now();
   call.end.connected_at = connected_at_;
   policy::RecordRequirement requirement = decision.record;
@@ -229,11 +234,13 @@ bool HttpTap::awaits_name() {
 void HttpTap::open_tls(const tls::ClientHello& hello) {
   const kernel::Flow& flow = session_.flow();
   const std::string host = hello.server_name.empty() ? ip_to_string(flow.destination) : hello.server_name;
-  const policy::Decision decision = ConnectionStage::run(session_, "tls", host);
-  open(decision, "tls:connect " + host, host);
+  Call& call = calls_.emplace_back(context_);
+  tls_.emplace(session_, call.record);
+  open(call, tls_->judge(hello, host), "tls:connect " + host, host);
   encrypted_ = true;
-  (void)record_offer(calls_.back().record, hello);
-  note_gap(calls_.back());
+  (void)record_offer(call.record, hello);
+  note_gap(call);
+  tls_->start();
 }
 
 void HttpTap::open_opaque() {
@@ -295,6 +302,7 @@ void HttpTap::close_front_if_done() {
 }
 
 void HttpTap::finish(record::Outcome outcome, std::string_view code, std::string_view detail) {
+  tls_.reset();
   for (Call& call : calls_) {
     // A call that was answered is complete, however its connection ended; opaque bytes end as their flow
     // does.
