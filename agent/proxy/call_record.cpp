@@ -42,6 +42,10 @@ bool CallRecord::open(Session& session, const policy::Decision& decision, bool e
   return true;
 }
 
+bool CallRecord::decided(const policy::Decision& decision) {
+  return settled(recorded_ && context_.recorder.call_decided(id_, decision));
+}
+
 bool CallRecord::upstream(const UpstreamFacts& facts) {
   return settled(recorded_ && context_.recorder.call_upstream(id_, facts));
 }

@@ -31,6 +31,8 @@ class CallRecord {
   // policy::TlsRequirement, or untouched.
   [[nodiscard]] bool open(Session& session, const policy::Decision& decision, bool enforced, std::uint8_t tls,
                           std::string_view function, std::string_view host);
+  // Instead of what open() said of a decision that is not enforced, or of a trial.
+  [[nodiscard]] bool decided(const policy::Decision& decision);
   [[nodiscard]] bool upstream(const UpstreamFacts& facts);
   [[nodiscard]] bool client(bool encrypted_hello, const record::CallClientText& text);
   // False where a part could not be written: for calls that wait, has_room() comes first.

@@ -73,6 +73,13 @@ policy::Decision DecisionStage::run(const Session& session, const NamedCall& nam
   return engine.decide(session.selection(), session.caller(), call);
 }
 
+policy::Decision DecisionStage::run(const Session& session, const NamedCall& named, std::string_view raw_head,
+                                    const http1::Limits& limits, const policy::Body& body) {
+  http1::RequestReader reader(limits);
+  (void)reader.step(raw_head);
+  return run(session, named, reader.head(), body);
+}
+
 policy::Decision ConnectionStage::run(const Session& session, std::string_view protocol,
                                       std::string_view host) {
   const Address& address = session.flow().destination;

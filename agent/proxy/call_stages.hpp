@@ -42,6 +42,10 @@ class DecisionStage {
  public:
   [[nodiscard]] static policy::Decision run(const Session& session, const NamedCall& call,
                                             const http1::RequestHead& head, const policy::Body& body);
+  // Once more, where only the bytes of the head are left of it.
+  [[nodiscard]] static policy::Decision run(const Session& session, const NamedCall& call,
+                                            std::string_view raw_head, const http1::Limits& limits,
+                                            const policy::Body& body);
 };
 
 // Asks them about a connection that is one call: `protocol` is "tcp" or "tls".

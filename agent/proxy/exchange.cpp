@@ -118,6 +118,7 @@ void Exchange::judge(policy::Decision decision) {
     refusal_outcome_ = record::Outcome::denied;
     return;
   }
+  if (decision_.trial.needs_body) passing_.begin(context_.settings.decision_body_bytes);
   refusal_outcome_ = record::Outcome::refused;
   refusal_ = CarriageStage::run(method_);
   if (!refusal_) refusal_ = AddressStage::run(*decision_.upstream, session_->flow());
@@ -342,6 +343,7 @@ void Exchange::clear() {
   request_out_.clear();
   limits_.clear();
   forget_held();
+  passing_.clear();
   record_.begin({}, {});
   ring_since_ = 0;
   sync_since_ = 0;

@@ -18,6 +18,7 @@
 #include "proxy/connector.hpp"
 #include "proxy/content.hpp"
 #include "proxy/input.hpp"
+#include "proxy/passing_body.hpp"
 #include "proxy/recorder.hpp"
 #include "proxy/session.hpp"
 #include "proxy/tunnel.hpp"
@@ -119,6 +120,8 @@ class Exchange {
   [[nodiscard]] Progress decide_held(policy::Body::State state);
   [[nodiscard]] Progress refuse_held(Failure failure);
   [[nodiscard]] policy::Decision ask(const policy::Body& body) const;
+  // For a trial that looks into a body which nothing waits for.
+  void look_again(std::string_view bytes);
   // The next piece of what was held.
   void take_held(Content& content);
   [[nodiscard]] bool holds() const { return held_sent_ < held_.size(); }
@@ -176,6 +179,7 @@ class Exchange {
   CallLimits limits_;
   std::string held_;           // of the request's body, before the decision
   std::size_t held_sent_ = 0;  // bytes of it
+  PassingBody passing_;
   std::string held_trailer_text_;
   std::vector<http1::Field> held_trailers_;  // in that text
   std::unique_ptr<UpstreamConnection> upstream_;

@@ -67,10 +67,17 @@ Exchange::Progress Exchange::refuse_held(Failure failure) {
 }
 
 policy::Decision Exchange::ask(const policy::Body& body) const {
-  // Its bytes were a head before.
-  http1::RequestReader reader(context_.settings.request);
-  (void)reader.step(raw_head_);
-  return DecisionStage::run(*session_, name_, reader.head(), body);
+  return DecisionStage::run(*session_, name_, raw_head_, context_.settings.request, body);
+}
+
+void Exchange::look_again(std::string_view bytes) {
+  passing_.add(bytes);
+  if (!passing_.decidable(request_done_)) return;
+  policy::Decision tried = decision_;
+  tried.trial = ask(passing_.body()).trial;
+  // Without space for it, the record goes on to say that the body was needed.
+  (void)record_.decided(tried);
+  passing_.clear();
 }
 
 // What was received is dropped before they are sent.

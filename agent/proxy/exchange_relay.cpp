@@ -95,6 +95,7 @@ bool Exchange::read_request(Content& content) {
   const std::string_view bytes = content.view();
   end_.request_body_size += bytes.size();
   body_seen_ = body_seen_ || !bytes.empty();
+  if (passing_.wanted()) look_again(bytes);
   bool recorded = record_.payload(record::Direction::request, record::PayloadKind::body, bytes);
   if (request_done_ && recorded && !request_trailers().empty()) {
     recorded = record_.payload(record::Direction::request, record::PayloadKind::trailers,

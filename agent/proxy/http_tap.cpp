@@ -80,6 +80,7 @@ void HttpTap::target_sent(std::string_view bytes) {
   Call& call = calls_.back();
   if (call.end.first_byte_at == 0) call.end.first_byte_at = context_.clock.now();
   call.end.response_body_size += bytes.size();
+  if (tls_) tls_->target_sent(bytes);
   payload(call, record::Direction::response, record::PayloadKind::stream, bytes);
 }
 
@@ -110,6 +111,7 @@ void HttpTap::read_requests(bool beyond) {
       call.end.request_body_size += step.body.size();
       payload(call, record::Direction::request, record::PayloadKind::body, step.body);
     }
+    if (passing_.wanted()) look_again(step.body, step.event == http1::Event::end);
     input.remove_prefix(step.consumed);
     if (step.event == http1::Event::end) {
       call.request_done = true;
@@ -175,7 +177,8 @@ void HttpTap::open_http(std::string_view raw) {
   if (const auto failure = NameStage::run(head, session_.flow(), name_)) {
     open(would_refuse(failure->code, session_.selection()), name_.function, name_.host);
   } else {
-    // An observed call waits for nothing, nor for what a condition would look for in its body.
+    // An observed call waits for nothing, nor for what a condition would look for in its body: that is looked
+    // at as it goes by.
     const bool has_body = head.framing != http1::Framing::none;
     decision = DecisionStage::run(session_, name_, head,
                                   {has_body ? policy::Body::State::pending : policy::Body::State::none, {}});
@@ -185,13 +188,31 @@ void HttpTap::open_http(std::string_view raw) {
       decision.reason = carriage->code;
     }
     open(decision, name_.function, name_.host);
+    if (decision.needs_body) {
+      raw_head_.assign(raw);
+      passing_.begin(context_.settings.decision_body_bytes);
+    }
   }
   payload(calls_.back(), record::Direction::request, record::PayloadKind::head, raw);
   responses_.expect(head.method);
 }
 
+void HttpTap::look_again(std::string_view bytes, bool complete) {
+  passing_.add(bytes);
+  if (!passing_.decidable(complete)) return;
+  Call& call = calls_.back();
+  (void)call.record.decided(
+      DecisionStage::run(session_, name_, raw_head_, context_.settings.request, passing_.body()));
+  note_gap(call);
+  passing_.clear();
+}
+
 void HttpTap::open(const policy::Decision& decision, std::string_view function, std::string_view host) {
-  Call& call = calls_.emplace_back(context_);
+  open(calls_.emplace_back(context_), decision, function, host);
+}
+
+void HttpTap::open(Call& call, const policy::Decision& decision, std::string_view function,
+                   std::string_view host) {
   call.end.opened_at = context_.clock.now();
   call.end.connected_at = connected_at_;
   policy::RecordRequirement requirement = decision.record;
@@ -213,11 +234,13 @@ bool HttpTap::awaits_name() {
 void HttpTap::open_tls(const tls::ClientHello& hello) {
   const kernel::Flow& flow = session_.flow();
   const std::string host = hello.server_name.empty() ? ip_to_string(flow.destination) : hello.server_name;
-  const policy::Decision decision = ConnectionStage::run(session_, "tls", host);
-  open(decision, "tls:connect " + host, host);
+  Call& call = calls_.emplace_back(context_);
+  tls_.emplace(session_, call.record);
+  open(call, tls_->judge(hello, host), "tls:connect " + host, host);
   encrypted_ = true;
-  (void)record_offer(calls_.back().record, hello);
-  note_gap(calls_.back());
+  (void)record_offer(call.record, hello);
+  note_gap(call);
+  tls_->start();
 }
 
 void HttpTap::open_opaque() {
@@ -243,6 +266,7 @@ void HttpTap::become_opaque() {
           "the rest of the connection is recorded as opaque bytes");
   }
   calls_.clear();
+  passing_.clear();
   opaque_ = true;
   open_opaque();
   std::string caller;
@@ -278,6 +302,7 @@ void HttpTap::close_front_if_done() {
 }
 
 void HttpTap::finish(record::Outcome outcome, std::string_view code, std::string_view detail) {
+  tls_.reset();
   for (Call& call : calls_) {
     // A call that was answered is complete, however its connection ended; opaque bytes end as their flow
     // does.

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,8 @@
 #include "protocol/tls/client_hello.hpp"
 #include "proxy/call_record.hpp"
 #include "proxy/call_stages.hpp"
+#include "proxy/observed_tls.hpp"
+#include "proxy/passing_body.hpp"
 #include "proxy/session.hpp"
 
 namespace callgate::proxy {
@@ -44,6 +47,12 @@ class HttpTap {
   [[nodiscard]] bool requesting() const { return !opaque_ && !calls_.empty() && !calls_.back().request_done; }
   // A request was begun whose answer is not complete.
   [[nodiscard]] bool answering() const { return !calls_.empty(); }
+  // What a caller's own TLS would have had to undergo is still being asked for.
+  [[nodiscard]] bool asking() const { return tls_ && tls_->asking(); }
+  // Looks at that.
+  void step() {
+    if (tls_) tls_->step();
+  }
   // Something could not be recorded.
   [[nodiscard]] bool has_gap() const { return gap_; }
 
@@ -57,6 +66,8 @@ class HttpTap {
   };
 
   void open_http(std::string_view raw);
+  // The body of the last call goes on; `complete`: to its end.
+  void look_again(std::string_view bytes, bool complete);
   void open_opaque();
   void open_tls(const tls::ClientHello& hello);
   // The caller's bytes so far are the beginning of a TLS handshake, whose name is not there yet.
@@ -67,6 +78,7 @@ class HttpTap {
   // Everything from here on is one opaque call.
   void become_opaque();
   void open(const policy::Decision& decision, std::string_view function, std::string_view host);
+  void open(Call& call, const policy::Decision& decision, std::string_view function, std::string_view host);
   void payload(Call& call, record::Direction direction, record::PayloadKind kind, std::string_view bytes);
   void close(Call& call, record::Outcome outcome, std::string_view code, std::string_view detail);
   void close_front_if_done();
@@ -79,11 +91,14 @@ class HttpTap {
   std::string from_caller_;  // not yet read: the beginning of a head or of a chunk
   std::string from_target_;
   std::deque<Call> calls_;  // whose answers are not complete, in order
-  NamedCall name_;
+  NamedCall name_;          // of the last one
+  std::string raw_head_;    // the same, where its decision lacks the body
+  PassingBody passing_;
   Nanoseconds connected_at_ = 0;
   std::size_t left_over_ = 0;  // bytes behind the request at whose end read_requests() returned
   tls::ClientHelloReader hello_reader_;
   tls::Read<tls::ClientHello> hello_;  // of a caller that speaks TLS itself
+  std::optional<ObservedTls> tls_;     // of that call
   bool first_ = true;                  // nothing of the caller's bytes was taken for a request yet
   bool opaque_ = false;
   bool encrypted_ = false;  // and it is TLS: nobody could read the bytes, so none are kept

@@ -32,7 +32,10 @@ void ObservedRelay::step() {
   const bool busy = budget_ == 0;
   budget_ = receives_per_step;
   if (!pump(Way::to_caller)) return;
+  tap_.step();
   if (closed_[0] && closed_[1]) {
+    // Both ends have ended: the flow's record alone waits for what is asked beside it.
+    if (tap_.asking()) return;
     finish(record::Outcome::completed, {}, {}, false);
     return;
   }

@@ -88,6 +88,15 @@ bool Recorder::call_opened(const CallBeginning& beginning, const policy::Decisio
               decision.trial.policy, decision.trial.rule, decision.trial.reason});
 }
 
+bool Recorder::call_decided(const Id& call, const policy::Decision& decision) {
+  record::CallDecided event{};
+  event.header = header();
+  event.call = call;
+  event.verdict = decision.verdict == policy::Verdict::allow ? record::Verdict::allow : record::Verdict::deny;
+  return writer_.call_decided(event, {decision.policy, decision.rule, decision.reason, decision.trial.policy,
+                                      decision.trial.rule, decision.trial.reason});
+}
+
 bool Recorder::call_upstream(const Id& call, const UpstreamFacts& facts) {
   record::CallUpstream event{};
   event.header = header();
@@ -115,6 +124,7 @@ bool Recorder::call_upstream(const Id& call, const UpstreamFacts& facts) {
       text.spiffe_id = tls.peer->spiffe_id;
       event.certificate_not_after = tls.peer->not_after;
     }
+    text.application_protocol = tls.application_protocol;
     text.digest = as_bytes(facts.certificate_digest);
   }
   return writer_.call_upstream(event, text);

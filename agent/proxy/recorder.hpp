@@ -67,6 +67,8 @@ class Recorder {
 
   [[nodiscard]] bool session_opened(const Id& session, const kernel::Flow& flow, bool enforced);
   [[nodiscard]] bool call_opened(const CallBeginning& beginning, const policy::Decision& decision);
+  // What enforcement would have done, now that more is known.
+  [[nodiscard]] bool call_decided(const Id& call, const policy::Decision& decision);
   [[nodiscard]] bool call_upstream(const Id& call, const UpstreamFacts& facts);
   [[nodiscard]] bool call_client(const Id& call, bool encrypted_hello, const record::CallClientText& text);
   // How much of `bytes` was written.

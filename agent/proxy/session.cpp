@@ -119,7 +119,8 @@ void Session::hand_over(std::unique_ptr<Conversation> next) {
 }
 
 Result<std::shared_ptr<UpstreamBucket>> Session::upstream_bucket(const policy::Upstream& upstream,
-                                                                 std::string_view host) {
+                                                                 std::string_view host,
+                                                                 const std::vector<std::string>& protocols) {
   std::shared_ptr<transport::TlsClient> tls;
   if (upstream.tls != policy::TlsRequirement::plaintext) {
     auto client = workload_->tls_client();
@@ -128,7 +129,7 @@ Result<std::shared_ptr<UpstreamBucket>> Session::upstream_bucket(const policy::U
   }
   Address address = flow_.destination;
   if (upstream.port != 0) address.port = upstream.port;
-  bucket = context_.pool.bucket(bucket, workload_->id(), tls, address, upstream, host);
+  bucket = context_.pool.bucket(bucket, workload_->id(), tls, address, upstream, host, protocols);
   return bucket;
 }
 

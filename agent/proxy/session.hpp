@@ -88,10 +88,11 @@ class Session final : private StreamUser {
   // Hands the flow to `next`, which goes on with what was received and not consumed. The caller is destroyed
   // by it.
   void hand_over(std::unique_ptr<Conversation> next);
-  // What the flow's calls to `host` share with each other; kept as `bucket`. Error: the workload has no TLS
-  // client.
-  [[nodiscard]] Result<std::shared_ptr<UpstreamBucket>> upstream_bucket(const policy::Upstream& upstream,
-                                                                        std::string_view host);
+  // What the flow's calls to `host` share with each other; kept as `bucket`. `protocols`: ALPN to offer.
+  // Error: the workload has no TLS client.
+  [[nodiscard]] Result<std::shared_ptr<UpstreamBucket>> upstream_bucket(
+      const policy::Upstream& upstream, std::string_view host,
+      const std::vector<std::string>& protocols = {});
   // True once the flow itself is in the record, which calls of it presuppose; tries again where it is not.
   [[nodiscard]] bool record_opened();
   void set_deadline(Nanoseconds deadline) { deadline_ = deadline; }

@@ -114,9 +114,7 @@ std::string TlsConversation::denial(const policy::Decision& decision) const {
 }
 
 std::uint16_t TlsConversation::lowest_version() const {
-  // A target that may be called in plaintext may be called in any TLS.
-  if (decision_.upstream->tls == policy::TlsRequirement::plaintext) return 0;
-  return decision_.upstream->allow_tls12 ? tls::version_1_2 : tls::version_1_3;
+  return proxy::lowest_version(*decision_.upstream);
 }
 
 void TlsConversation::prove() {
@@ -130,7 +128,7 @@ void TlsConversation::prove() {
     start_connecting();
     return;
   }
-  auto bucket = session_.upstream_bucket(upstream, host_);
+  auto bucket = session_.upstream_bucket(upstream, host_, probe_protocols(hello_));
   if (!bucket) {
     refuse({503, bucket.error().code, bucket.error().message}, tls::Alert::internal_error);
     return;

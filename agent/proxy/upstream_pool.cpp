@@ -41,7 +41,7 @@ void UpstreamConnection::on_stream_ready() {
 
 UpstreamBucket::UpstreamBucket(std::uint64_t workload, std::shared_ptr<transport::TlsClient> tls,
                                const Address& address, const policy::Upstream& upstream,
-                               std::string_view host)
+                               std::string_view host, const std::vector<std::string>& protocols)
     : workload_(workload), tls_(std::move(tls)), address_(address) {
   requirement_.verify =
       upstream.tls == policy::TlsRequirement::verified || upstream.tls == policy::TlsRequirement::mutual;
@@ -50,10 +50,12 @@ UpstreamBucket::UpstreamBucket(std::uint64_t workload, std::shared_ptr<transport
   requirement_.allow_tls12 = upstream.allow_tls12;
   requirement_.name = host;
   requirement_.identity = upstream.identity;
+  requirement_.application_protocols = protocols;
 }
 
 bool UpstreamBucket::serves(std::uint64_t workload, const transport::TlsClient* tls, const Address& address,
-                            const policy::Upstream& upstream, std::string_view host) const {
+                            const policy::Upstream& upstream, std::string_view host,
+                            const std::vector<std::string>& protocols) const {
   const bool verify =
       upstream.tls == policy::TlsRequirement::verified || upstream.tls == policy::TlsRequirement::mutual;
   return workload_ == workload && tls_.get() == tls && address_ == address && requirement_.verify == verify &&
@@ -61,7 +63,7 @@ bool UpstreamBucket::serves(std::uint64_t workload, const transport::TlsClient* 
          requirement_.require_client_certificate_request ==
              (upstream.tls == policy::TlsRequirement::mutual) &&
          requirement_.allow_tls12 == upstream.allow_tls12 && requirement_.identity == upstream.identity &&
-         requirement_.name == host;
+         requirement_.name == host && requirement_.application_protocols == protocols;
 }
 
 UpstreamPool::~UpstreamPool() {
@@ -72,15 +74,17 @@ std::shared_ptr<UpstreamBucket> UpstreamPool::bucket(const std::shared_ptr<Upstr
                                                      std::uint64_t workload,
                                                      const std::shared_ptr<transport::TlsClient>& tls,
                                                      const Address& address, const policy::Upstream& upstream,
-                                                     std::string_view host) {
-  if (hint != nullptr && hint->serves(workload, tls.get(), address, upstream, host)) return hint;
+                                                     std::string_view host,
+                                                     const std::vector<std::string>& protocols) {
+  if (hint != nullptr && hint->serves(workload, tls.get(), address, upstream, host, protocols)) return hint;
   const std::size_t hash = hash_of(workload, address);
   const auto [first, last] = buckets_.equal_range(hash);
   const auto found = std::find_if(first, last, [&](const auto& entry) {
-    return entry.second->serves(workload, tls.get(), address, upstream, host);
+    return entry.second->serves(workload, tls.get(), address, upstream, host, protocols);
   });
   if (found != last) return found->second;
-  return buckets_.emplace(hash, std::make_shared<UpstreamBucket>(workload, tls, address, upstream, host))
+  return buckets_
+      .emplace(hash, std::make_shared<UpstreamBucket>(workload, tls, address, upstream, host, protocols))
       ->second;
 }
 

@@ -56,12 +56,14 @@ class UpstreamBucket {
     Nanoseconds valid_until = 0;
   };
 
-  // `host` is lower case. `tls` is null for plaintext.
+  // `host` is lower case. `tls` is null for plaintext. `protocols`: ALPN to offer.
   UpstreamBucket(std::uint64_t workload, std::shared_ptr<transport::TlsClient> tls, const Address& address,
-                 const policy::Upstream& upstream, std::string_view host);
+                 const policy::Upstream& upstream, std::string_view host,
+                 const std::vector<std::string>& protocols = {});
 
   [[nodiscard]] bool serves(std::uint64_t workload, const transport::TlsClient* tls, const Address& address,
-                            const policy::Upstream& upstream, std::string_view host) const;
+                            const policy::Upstream& upstream, std::string_view host,
+                            const std::vector<std::string>& protocols) const;
   [[nodiscard]] const Address& address() const { return address_; }
   [[nodiscard]] const std::shared_ptr<transport::TlsClient>& tls() const { return tls_; }
   [[nodiscard]] const transport::TargetRequirement& requirement() const { return requirement_; }
@@ -89,12 +91,10 @@ class UpstreamPool {
   UpstreamPool& operator=(const UpstreamPool&) = delete;
 
   // The bucket for these facts; `hint`, if it fits, saves the search.
-  [[nodiscard]] std::shared_ptr<UpstreamBucket> bucket(const std::shared_ptr<UpstreamBucket>& hint,
-                                                       std::uint64_t workload,
-                                                       const std::shared_ptr<transport::TlsClient>& tls,
-                                                       const Address& address,
-                                                       const policy::Upstream& upstream,
-                                                       std::string_view host);
+  [[nodiscard]] std::shared_ptr<UpstreamBucket> bucket(
+      const std::shared_ptr<UpstreamBucket>& hint, std::uint64_t workload,
+      const std::shared_ptr<transport::TlsClient>& tls, const Address& address,
+      const policy::Upstream& upstream, std::string_view host, const std::vector<std::string>& protocols);
   // The idle connection that was used last, or null. Its events go to `user`.
   [[nodiscard]] std::unique_ptr<UpstreamConnection> take(UpstreamBucket& bucket, StreamUser& user);
   // Keeps a connection on which nothing is under way. Where there is no room (in the bucket, or in all of

@@ -100,6 +100,7 @@ class ClientTls(BedCase):
         self.assertEqual(call["decision"]["rule"], "own-tls")
         self.assertEqual(call["client_tls"]["server_name"], "api.internal")
         self.assertIn("http/1.1", call["client_tls"]["protocols"])
+        self.assertEqual(call["upstream"]["application_protocol"], "http/1.1")
         upstream = call["upstream"]
         self.assertTrue(upstream["probed"])
         self.assertFalse(upstream["verified"])

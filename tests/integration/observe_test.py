@@ -8,9 +8,14 @@ metadata: {name: watch}
 spec:
   mode: observe
   callers: [{workload: client}]
-  targets: [{host: plain.internal, port: 8081}]
+  targets:
+    - {host: plain.internal, port: 8081}
+    - {host: good.internal, port: 9443}
+    - {host: untrusted.internal, port: 9444}
+    - {host: old.internal, port: 9445}
   rules:
-    - {name: read, functions: ["http:GET /allowed"], action: allow}
+    - {name: read, functions: ["http:GET /allowed", "tls:connect"], action: allow}
+    - {name: small, functions: ["http:POST /refunds"], when: call.body.amount <= 100.0, action: allow}
 """
 
 SPEAKS_FIRST = """
@@ -45,7 +50,17 @@ class Observe(BedCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.names = {"plain.internal": cls.target.address}
+        cls.names = {f"{name}.internal": cls.target.address for name in ("plain", "good", "untrusted", "old")}
+        issue = cls.bed.certificates.issue
+        servers = []
+        for port, (certificate, key), protocols in (
+            (9443, issue("good", names=["good.internal"]), "TLSv1.3"),
+            (9444, issue("untrusted", names=["untrusted.internal"], untrusted=True), "TLSv1.3"),
+            (9445, issue("old", names=["old.internal"]), "TLSv1.2"),
+        ):
+            servers.append(f"listen {port} ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; "
+                           f"ssl_protocols {protocols};\nlocation / {{ return 200 hello; }}")
+        cls.nginx = cls.bed.nginx(cls.target, servers, [9443, 9444, 9445])
         cls.plain = cls.bed.text_server(cls.target, 8081)
 
     def shown(self, call):
@@ -73,6 +88,31 @@ class Observe(BedCase):
         answer, call = self.recorded(lambda: self.python(TALKS))
         self.assertEqual(answer.stdout, "b'220 ready\\r\\n' b'you said \\x00\\xffbinary'\n", answer.stderr)
         self.assertIn("tcp:connect", self.shown(call))
+
+    def test_bodies_that_conditions_look_into_are_looked_at_as_they_go_by(self):
+        for body, verdict, reason in (('{"amount": 5}', "allow", "allowed_by_rule"), ('{"amount": 500}', "deny", "no_rule_matches")):
+            with self.subTest(body=body):
+                answer, call = self.recorded(lambda b=body: self.enrolled(
+                    ["curl", "-sS", "--max-time", "20", "-H", "Content-Type: application/json", "-d", b, "http://plain.internal:8081/refunds"]))
+                self.assertEqual(answer.stdout, "plain\n", answer.stderr)
+                self.assertEqual((call["decision"]["verdict"], call["decision"]["reason"]), (verdict, reason))
+                self.assertFalse(call["decision"]["enforced"])
+
+    def test_of_a_callers_own_tls_the_record_says_what_enforcement_would_have_refused(self):
+        for name, port, verdict, reason in (("good", 9443, "allow", "allowed_by_rule"), ("untrusted", 9444, "deny", "tls_untrusted"),
+                                            ("old", 9445, "deny", "tls_version")):
+            with self.subTest(target=name):
+                # The caller does not verify: what it gets, it gets whatever callgate thinks of the target.
+                answer, call = self.recorded(lambda n=name, p=port: self.enrolled(
+                    ["curl", "-sS", "-k", "--max-time", "20", f"https://{n}.internal:{p}/"]))
+                self.assertEqual(answer.stdout, "hello", answer.stderr)
+                self.assertEqual(call["function"], f"tls:connect {name}.internal")
+                self.assertEqual(call["decision"]["verdict"], verdict)
+                self.assertIn(reason, call["decision"]["reason"])
+                self.assertFalse(call["decision"]["enforced"])
+                if name == "good":
+                    self.assertTrue(call["upstream"]["probed"])
+                    self.assertRegex(call["upstream"]["certificate"]["sha256"], "^[0-9a-f]{64}$")
 
     def test_malformed_http_passes_untouched(self):
         script = """

@@ -54,7 +54,9 @@ std::string upstream_text(const v1::Upstream& upstream) {
   if (upstream.plaintext()) protection = "PLAINTEXT";
   if (upstream.tls()) {
     const char* const proof = upstream.verified() ? "verified" : upstream.probed() ? "probed" : "UNVERIFIED";
+    const auto& protocol = upstream.application_protocol();
     protection = joined({upstream.tls_version(), upstream.cipher(), proof,
+                         protocol.empty() ? std::string() : "ALPN " + protocol,
                          upstream.mutual() ? "client certificate sent" : ""});
   }
   return joined({show_endpoint(upstream.address()), protection, upstream.reused() ? "kept connection" : "",

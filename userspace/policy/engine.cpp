@@ -204,7 +204,7 @@ class CompiledEngine final : public Engine {
   [[nodiscard]] static Trial trial_of(const Tally& tally) {
     const Decision all = tally.say([](const Upstream&) { return &default_upstream; });
     if (all.verdict == Verdict::allow) return {};
-    return {all.policy, all.rule, all.reason};
+    return {all.policy, all.rule, all.reason, all.needs_body};
   }
 
   // Nothing that is only observed waits for its record.

@@ -88,6 +88,7 @@ struct Trial {
   std::string_view policy;
   std::string_view rule;
   std::string_view reason;
+  bool needs_body = false;  // as Decision::needs_body
 };
 
 struct Decision {

@@ -23,6 +23,8 @@ enum class EventType : std::uint16_t {
   session_closed = 6,  // also carries why a flow without any call was refused or failed
   call_client = 7,     // what a caller that speaks TLS itself offered
   gap = 8,             // of calls that do not wait for their record, some could not be recorded
+  call_decided =
+      9,  // what enforcement would have done, now that more is known: instead of what was said before
 };
 
 struct EventHeader {
@@ -44,6 +46,7 @@ inline constexpr std::size_t rule_limit = 256;
 inline constexpr std::size_t reason_limit = 1024;
 inline constexpr std::size_t tls_version_limit = 32;
 inline constexpr std::size_t cipher_limit = 64;
+inline constexpr std::size_t application_protocol_limit = 256;
 inline constexpr std::size_t subject_limit = 1024;
 inline constexpr std::size_t spiffe_id_limit = 2048;
 inline constexpr std::size_t digest_size = 32;
@@ -100,7 +103,23 @@ struct CallOpened {
   std::uint32_t reserved_tail;
 };
 
-// Followed by: tls_version, cipher, subject, spiffe_id, certificate digest (32 bytes or none).
+// Of decisions that are only recorded. Followed by: policy, rule, reason, and the trial's policy, rule and
+// reason.
+struct CallDecided {
+  EventHeader header;
+  Id call;
+  Verdict verdict;
+  std::uint8_t reserved[3];
+  std::uint16_t policy_size;
+  std::uint16_t rule_size;
+  std::uint16_t reason_size;
+  std::uint16_t trial_policy_size;
+  std::uint16_t trial_rule_size;
+  std::uint16_t trial_reason_size;
+};
+
+// Followed by: tls_version, cipher, subject, spiffe_id, certificate digest (32 bytes or none), application
+// protocol.
 struct CallUpstream {
   EventHeader header;
   Id call;
@@ -118,7 +137,9 @@ struct CallUpstream {
   std::uint16_t spiffe_id_size;
   std::uint16_t digest_size;
   std::uint8_t probed;  // 1: the certificate was verified on a connection of the agent's own
-  std::uint8_t reserved[5];
+  std::uint8_t reserved;
+  std::uint16_t application_protocol_size;
+  std::uint8_t reserved_tail[2];
   std::uint64_t certificate_not_after;  // seconds since 1970
 };
 
@@ -198,6 +219,7 @@ struct Gap {
 
 static_assert(std::is_trivially_copyable_v<SessionOpened> && sizeof(SessionOpened) == 88);
 static_assert(std::is_trivially_copyable_v<CallOpened> && sizeof(CallOpened) == 88);
+static_assert(std::is_trivially_copyable_v<CallDecided> && sizeof(CallDecided) == 48);
 static_assert(std::is_trivially_copyable_v<CallUpstream> && sizeof(CallUpstream) == 80);
 static_assert(std::is_trivially_copyable_v<CallClient> && sizeof(CallClient) == 40);
 static_assert(std::is_trivially_copyable_v<Payload> && sizeof(Payload) == 40);

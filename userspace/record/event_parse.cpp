@@ -73,6 +73,20 @@ Result<EventView> parse_call_opened(Bytes bytes) {
   return EventView(CallOpenedView{event, text});
 }
 
+Result<EventView> parse_call_decided(Bytes bytes) {
+  Parts<CallDecided> parts(bytes);
+  const CallDecided& event = parts.event;
+  CallDecidedText text;
+  text.policy = parts.take_text(event.policy_size, policy_limit);
+  text.rule = parts.take_text(event.rule_size, rule_limit);
+  text.reason = parts.take_text(event.reason_size, reason_limit);
+  text.trial_policy = parts.take_text(event.trial_policy_size, policy_limit);
+  text.trial_rule = parts.take_text(event.trial_rule_size, rule_limit);
+  text.trial_reason = parts.take_text(event.trial_reason_size, reason_limit);
+  CALLGATE_TRY(parts.check(event.verdict <= Verdict::deny));
+  return EventView(CallDecidedView{event, text});
+}
+
 Result<EventView> parse_call_upstream(Bytes bytes) {
   Parts<CallUpstream> parts(bytes);
   const CallUpstream& event = parts.event;
@@ -82,6 +96,7 @@ Result<EventView> parse_call_upstream(Bytes bytes) {
   text.subject = parts.take_text(event.subject_size, subject_limit);
   text.spiffe_id = parts.take_text(event.spiffe_id_size, spiffe_id_limit);
   text.digest = parts.take(event.digest_size, digest_size);
+  text.application_protocol = parts.take_text(event.application_protocol_size, application_protocol_limit);
   const bool digest_known = event.digest_size == 0 || event.digest_size == digest_size;
   CALLGATE_TRY(parts.check(digest_known && event.upstream_v6 <= 1 && event.tls <= 1 && event.verified <= 1 &&
                            event.resumed <= 1 && event.reused <= 1 && event.client_certificate <= 1 &&
@@ -156,6 +171,8 @@ Result<EventView> parse_event(Bytes bytes) {
       return parse_closed<CallClosed, CallClosedView>(bytes);
     case EventType::session_closed:
       return parse_closed<SessionClosed, SessionClosedView>(bytes);
+    case EventType::call_decided:
+      return parse_call_decided(bytes);
     case EventType::gap:
       return parse_gap(bytes);
     case EventType::padding:

@@ -17,6 +17,10 @@ struct CallOpenedView {
   CallOpened event;
   CallOpenedText text;
 };
+struct CallDecidedView {
+  CallDecided event;
+  CallDecidedText text;
+};
 struct CallUpstreamView {
   CallUpstream event;
   CallUpstreamText text;
@@ -38,7 +42,7 @@ struct SessionClosedView {
   ErrorText error;
 };
 using EventView = std::variant<SessionOpened, CallOpenedView, CallUpstreamView, CallClientView, PayloadView,
-                               CallClosedView, SessionClosedView, Gap>;
+                               CallClosedView, SessionClosedView, Gap, CallDecidedView>;
 
 // The size of the event at the start of `bytes`, 0 where there is no whole one.
 [[nodiscard]] std::size_t event_size(Bytes bytes);

@@ -80,6 +80,18 @@ bool EventWriter::call_opened(CallOpened event, const CallOpenedText& text) {
                trial_rule, trial_reason);
 }
 
+bool EventWriter::call_decided(CallDecided event, const CallDecidedText& text) {
+  event.header.flags = 0;
+  const auto policy = fit(text.policy, policy_limit, event.header, event.policy_size);
+  const auto rule = fit(text.rule, rule_limit, event.header, event.rule_size);
+  const auto reason = fit(text.reason, reason_limit, event.header, event.reason_size);
+  const auto trial_policy = fit(text.trial_policy, policy_limit, event.header, event.trial_policy_size);
+  const auto trial_rule = fit(text.trial_rule, rule_limit, event.header, event.trial_rule_size);
+  const auto trial_reason = fit(text.trial_reason, reason_limit, event.header, event.trial_reason_size);
+  return write(ring_, event, EventType::call_decided, policy, rule, reason, trial_policy, trial_rule,
+               trial_reason);
+}
+
 bool EventWriter::call_upstream(CallUpstream event, const CallUpstreamText& text) {
   event.header.flags = 0;
   const auto version = fit(text.tls_version, tls_version_limit, event.header, event.tls_version_size);
@@ -88,7 +100,9 @@ bool EventWriter::call_upstream(CallUpstream event, const CallUpstreamText& text
   const auto spiffe_id = fit(text.spiffe_id, spiffe_id_limit, event.header, event.spiffe_id_size);
   const Bytes digest = text.digest.size() == digest_size ? text.digest : Bytes();
   event.digest_size = static_cast<std::uint16_t>(digest.size());
-  return write(ring_, event, EventType::call_upstream, version, cipher, subject, spiffe_id, digest);
+  const auto protocol = fit(text.application_protocol, application_protocol_limit, event.header,
+                            event.application_protocol_size);
+  return write(ring_, event, EventType::call_upstream, version, cipher, subject, spiffe_id, digest, protocol);
 }
 
 bool EventWriter::call_client(CallClient event, const CallClientText& text) {

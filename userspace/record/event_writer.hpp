@@ -25,12 +25,22 @@ struct CallOpenedText {
   std::string_view trial_reason = {};
 };
 
+struct CallDecidedText {
+  std::string_view policy;
+  std::string_view rule;
+  std::string_view reason;
+  std::string_view trial_policy = {};
+  std::string_view trial_rule = {};
+  std::string_view trial_reason = {};
+};
+
 struct CallUpstreamText {
   std::string_view tls_version;
   std::string_view cipher;
   std::string_view subject;
   std::string_view spiffe_id;
   Bytes digest;  // SHA-256 of the certificate, 32 bytes or none
+  std::string_view application_protocol = {};
 };
 
 struct CallClientText {
@@ -52,6 +62,7 @@ class EventWriter {
 
   [[nodiscard]] bool session_opened(SessionOpened event);
   [[nodiscard]] bool call_opened(CallOpened event, const CallOpenedText& text);
+  [[nodiscard]] bool call_decided(CallDecided event, const CallDecidedText& text);
   [[nodiscard]] bool call_upstream(CallUpstream event, const CallUpstreamText& text);
   [[nodiscard]] bool call_client(CallClient event, const CallClientText& text);
   // Writes as much of `bytes` as there is room for, in several events if need be, and returns how much that

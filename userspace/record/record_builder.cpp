@@ -98,6 +98,7 @@ Result<void> RecordBuilder::apply_event(Ring& ring, Bytes event, RecordPosition&
   if (const auto* payload = std::get_if<PayloadView>(&*parsed)) return add_payload(ring, *payload, sink);
   if (const auto* session = std::get_if<SessionOpened>(&*parsed)) return open_session(ring, *session, directory);
   if (const auto* opened = std::get_if<CallOpenedView>(&*parsed)) return open_call(ring, *opened);
+  if (const auto* decided = std::get_if<CallDecidedView>(&*parsed)) return note_decision(ring, *decided);
   if (const auto* upstream = std::get_if<CallUpstreamView>(&*parsed)) return note_upstream(ring, *upstream);
   if (const auto* client = std::get_if<CallClientView>(&*parsed)) return note_client(ring, *client);
   if (const auto* closed = std::get_if<CallClosedView>(&*parsed))
@@ -158,6 +159,13 @@ Result<RecordBuilder::Call*> RecordBuilder::find_call(Ring& ring, const Id& id) 
   const auto call = ring.calls.find(id.counter);
   if (call == ring.calls.end()) return unknown("unknown_call", id);
   return call->second.get();
+}
+
+Result<void> RecordBuilder::note_decision(Ring& ring, const CallDecidedView& view) {
+  const auto call = find_call(ring, view.event.call);
+  if (!call) return call.error();
+  set_decision(view, (*call)->record);
+  return {};
 }
 
 Result<void> RecordBuilder::note_upstream(Ring& ring, const CallUpstreamView& view) {

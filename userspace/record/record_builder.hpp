@@ -31,6 +31,7 @@ namespace callgate::record {
 
 struct CallOpenedView;
 struct CallUpstreamView;
+struct CallDecidedView;
 struct CallClientView;
 struct PayloadView;
 struct CallClosedView;
@@ -94,6 +95,7 @@ class RecordBuilder {
                            RecordSink& sink);
   Result<void> open_session(Ring& ring, const SessionOpened& event, WorkloadDirectory& directory);
   Result<void> open_call(Ring& ring, const CallOpenedView& view);
+  Result<void> note_decision(Ring& ring, const CallDecidedView& view);
   Result<void> note_upstream(Ring& ring, const CallUpstreamView& view);
   Result<void> note_client(Ring& ring, const CallClientView& view);
   Result<void> add_payload(Ring& ring, const PayloadView& view, RecordSink& sink);

@@ -10,8 +10,9 @@ namespace {
 // Every text of a record may grow threefold when it is made UTF-8; with the names of workload and process it
 // must still fit into a leaf.
 static_assert(3 * (function_limit + host_limit + policy_limit + rule_limit + reason_limit +
-                   tls_version_limit + cipher_limit + subject_limit + spiffe_id_limit + error_code_limit +
-                   error_detail_limit + host_limit + client_versions_limit + client_protocols_limit) +
+                   tls_version_limit + cipher_limit + application_protocol_limit + subject_limit +
+                   spiffe_id_limit + error_code_limit + error_detail_limit + host_limit +
+                   client_versions_limit + client_protocols_limit) +
                   12'000 <
               65'535);
 
@@ -38,6 +39,21 @@ v1::TlsRequirement requirement(std::uint8_t value) {
 
 v1::Outcome outcome(Outcome value) {
   return static_cast<v1::Outcome>(static_cast<int>(value) + v1::OUTCOME_COMPLETED);
+}
+
+// `text`: of a call that is opened or decided.
+template <typename Text>
+void set_decision(Verdict verdict, const Text& text, v1::Record& record) {
+  v1::Decision& decision = *record.mutable_decision();
+  decision.set_verdict(verdict == Verdict::allow ? v1::VERDICT_ALLOW : v1::VERDICT_DENY);
+  decision.set_policy(to_utf8(text.policy));
+  decision.set_rule(to_utf8(text.rule));
+  decision.set_reason(to_utf8(text.reason));
+  decision.clear_trial();
+  if (text.trial_policy.empty()) return;
+  decision.mutable_trial()->set_policy(to_utf8(text.trial_policy));
+  decision.mutable_trial()->set_rule(to_utf8(text.trial_rule));
+  decision.mutable_trial()->set_reason(to_utf8(text.trial_reason));
 }
 
 void note_truncation(const EventHeader& header, v1::Record& record) {
@@ -76,20 +92,16 @@ void set_call(const CallOpenedView& view, v1::Record& record) {
   record.set_function(to_utf8(view.text.function));
   record.mutable_target()->set_host(to_utf8(view.text.host));
   record.mutable_target()->set_port(event.port);
-  v1::Decision& decision = *record.mutable_decision();
-  decision.set_verdict(event.verdict == Verdict::allow ? v1::VERDICT_ALLOW : v1::VERDICT_DENY);
-  decision.set_enforced(event.enforced != 0);
-  decision.set_policy(to_utf8(view.text.policy));
-  decision.set_rule(to_utf8(view.text.rule));
-  decision.set_reason(to_utf8(view.text.reason));
-  if (!view.text.trial_policy.empty()) {
-    decision.mutable_trial()->set_policy(to_utf8(view.text.trial_policy));
-    decision.mutable_trial()->set_rule(to_utf8(view.text.trial_rule));
-    decision.mutable_trial()->set_reason(to_utf8(view.text.trial_reason));
-  }
+  set_decision(event.verdict, view.text, record);
+  record.mutable_decision()->set_enforced(event.enforced != 0);
   record.set_retain_seconds(event.retain_seconds);
   record.mutable_upstream()->set_required(requirement(event.upstream_tls));
   note_truncation(event.header, record);
+}
+
+void set_decision(const CallDecidedView& view, v1::Record& record) {
+  set_decision(view.event.verdict, view.text, record);
+  note_truncation(view.event.header, record);
 }
 
 void set_upstream(const CallUpstreamView& view, v1::Record& record) {
@@ -107,6 +119,7 @@ void set_upstream(const CallUpstreamView& view, v1::Record& record) {
   upstream.set_unverified(event.tls != 0 && event.verified == 0 && event.probed == 0);
   upstream.set_tls_version(to_utf8(view.text.tls_version));
   upstream.set_cipher(to_utf8(view.text.cipher));
+  upstream.set_application_protocol(to_utf8(view.text.application_protocol));
   upstream.clear_certificate();
   if (!view.text.digest.empty()) {
     v1::Certificate& certificate = *upstream.mutable_certificate();

@@ -14,6 +14,7 @@ namespace callgate::record {
 // What a session's event says, in the fields that its records share.
 void set_session(const SessionOpened& event, v1::Record& record);
 void set_call(const CallOpenedView& view, v1::Record& record);
+void set_decision(const CallDecidedView& view, v1::Record& record);
 void set_upstream(const CallUpstreamView& view, v1::Record& record);
 void set_client(const CallClientView& view, v1::Record& record);
 void set_closed(const CallClosedView& view, v1::Record& record);

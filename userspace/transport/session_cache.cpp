@@ -12,7 +12,7 @@ std::string key_of(const TargetRequirement& requirement) {
   return fmt::format("{:d}{:d}{:d}{:d},{},{}:{},{}:{},{}", requirement.verify, requirement.trust_bundle,
                      requirement.require_client_certificate_request, requirement.allow_tls12,
                      requirement.port, requirement.name.size(), requirement.name, requirement.identity.size(),
-                     requirement.identity, requirement.application_protocol);
+                     requirement.identity, fmt::join(requirement.application_protocols, ","));
 }
 
 bool is_single_use(const SSL_SESSION* session) {

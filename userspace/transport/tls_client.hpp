@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
@@ -43,9 +44,9 @@ struct TargetRequirement {
   // verified against bundle_pem. Empty: the name is verified.
   std::string identity;
   std::uint16_t port = 0;  // not verified: keeps sessions of different ports apart
-  // ALPN protocol (RFC 7301) to offer, such as "http/1.1"; empty: no offer. A target that ignores the offer
-  // is accepted.
-  std::string application_protocol;
+  // ALPN protocols (RFC 7301) to offer, in this order, such as "http/1.1"; empty: no offer. A target that
+  // ignores the offer is accepted.
+  std::vector<std::string> application_protocols;
 
   bool operator==(const TargetRequirement&) const = default;
 };
@@ -60,6 +61,7 @@ struct PeerCertificate {
 struct TlsFacts {
   std::string version;  // "TLSv1.3"
   std::string cipher;
+  std::string application_protocol;  // that the target chose of those offered; empty: none
   bool resumed = false;
   bool verified = false;                 // chain, dates and name or identity; false only where verify was
   bool client_certificate_sent = false;  // of a resumed session: in the handshake that it stems from

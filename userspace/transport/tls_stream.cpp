@@ -78,9 +78,13 @@ Result<void> TlsStream::prepare() {
                         : X509_VERIFY_PARAM_set1_host(rules, expectation_.name.data(),
                                                       expectation_.name.size()) == 1);
   }
-  if (const auto& protocol = requirement_.application_protocol; !protocol.empty()) {
-    if (protocol.size() > 255) return make_error("bad_requirement", "an ALPN protocol has at most 255 bytes");
-    const auto list = static_cast<char>(protocol.size()) + protocol;
+  if (!requirement_.application_protocols.empty()) {
+    std::string list;
+    for (const std::string& protocol : requirement_.application_protocols) {
+      if (protocol.empty() || protocol.size() > 255)
+        return make_error("bad_requirement", "an ALPN protocol has 1 to 255 bytes");
+      list.append(1, static_cast<char>(protocol.size())).append(protocol);
+    }
     const auto bytes = as_bytes(list);
     done = done && SSL_set_alpn_protos(ssl, bytes.data(), static_cast<unsigned>(bytes.size())) == 0;
   }
@@ -175,6 +179,10 @@ Result<void> TlsStream::check_outcome() {
 void TlsStream::fill_facts() {
   facts_.version = SSL_get_version(ssl_.get());
   facts_.cipher = SSL_get_cipher_name(ssl_.get());
+  const unsigned char* protocol = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &protocol, &size);
+  facts_.application_protocol = as_text(Bytes(protocol, size));
   facts_.verified = target_->verified;
   facts_.client_certificate_sent = target_->client_certificate_sent;
   facts_.peer = target_->certificate;

@@ -33,7 +33,11 @@ std::string hello(const char* name = "target.test", int highest = TLS1_3_VERSION
     SSL_set_max_proto_version(ssl, highest);
     const unsigned char protocols[] =
         "\x06"
-        "canary";
+        "canary"
+        "\x08"
+        "http/1.1"
+        "\x02"
+        "h2";
     SSL_set_alpn_protos(ssl, protocols, sizeof(protocols) - 1);
   });
 }
@@ -73,7 +77,7 @@ TEST_CASE("a caller's own TLS passes end to end, and its record says what was of
   CHECK(call.rule == "own-tls");
   CHECK(call.server_name == "target.test");
   CHECK(call.versions.find("TLSv1.3") == 0);
-  CHECK(call.protocols == "canary");
+  CHECK(call.protocols == "canary,http/1.1,h2");
   CHECK(call.tls_version == "TLSv1.3");
   CHECK(call.over_tls);
   CHECK_FALSE(call.verified);
@@ -130,7 +134,9 @@ TEST_CASE("a target that cannot prove itself gets no byte of the caller's handsh
   Peer target = bed.target.accept();
   const std::string probe = target.read_exactly(200);
   CHECK(probe.substr(0, 2) == "\x16\x03");
+  // A probe offers what its caller does, but no names that could say something.
   CHECK(probe.find("canary") == std::string::npos);
+  CHECK(probe.find("\x02h2\x08http/1.1") != std::string::npos);
   CHECK(hello().substr(0, 400).find("canary") != std::string::npos);  // where it would be
   target.send("220 no TLS here\r\n");
   CHECK(caller.read_to_end() == handshake_failure);
@@ -275,4 +281,74 @@ TEST_CASE("an observed TLS connection is recorded by its name, without its bytes
   CHECK(call.stream[0].empty());
   CHECK(call.stream[1].empty());
   CHECK(call.response_size == 6);
+}
+
+TEST_CASE("of an observed caller's own TLS the record says what enforcement would have refused") {
+  Bed bed({}, policy("{}", "tls:connect target.test", "observe"));
+  const std::string first = hello();
+  const std::string answer = server_hello("\x03\x04") + "sealed";
+  Peer caller = bed.call();
+  caller.send(first);
+  Peer target = bed.target.accept();
+  CHECK(target.read_exactly(first.size()) == first);
+  // Beside the flow, which waits for nothing.
+  target.send(answer);
+  CHECK(caller.read_exactly(answer.size()) == answer);
+  Peer probe = bed.target.accept();
+  probe.read_exactly(200);
+  caller.end_output();
+  CHECK(target.read_to_end().empty());
+  target.close();
+  CHECK(caller.read_to_end().empty());
+  caller.close();
+  // The record waits for the answer to the probe.
+  (void)bed.node.counters();
+  CHECK_FALSE(read_records(bed.node.ring_path()).calls.at(0).closed);
+  probe.send("220 no TLS here\r\n");
+  const RecordedCall call = bed.only_call();
+  CHECK(call.outcome == record::Outcome::completed);
+  CHECK_FALSE(call.enforced);
+  CHECK_FALSE(call.allowed);
+  CHECK(call.policy == "test");
+  CHECK(call.rule == "own-tls");
+  CHECK(call.reason == "tls_not_spoken");
+}
+
+TEST_CASE("versions that enforcement would refuse are recorded of an observed flow, and nobody is asked") {
+  const bool offered = GENERATE(true, false);
+  Bed bed({}, policy("{tls: unverified}", "tls:connect target.test", "observe"));
+  const std::string first = offered ? hello("target.test", TLS1_2_VERSION) : hello();
+  const std::string answer = server_hello("\x03\x03") + "sealed";
+  Peer caller = bed.call();
+  caller.send(first);
+  Peer target = bed.target.accept();
+  CHECK(target.read_exactly(first.size()) == first);
+  target.send(answer.substr(0, 7));
+  target.send(answer.substr(7));
+  CHECK(caller.read_exactly(answer.size()) == answer);
+  CHECK_FALSE(bed.target.has_connection());
+  caller.close();
+  target.read_to_end();
+  target.close();
+  const RecordedCall call = bed.only_call();
+  CHECK_FALSE(call.allowed);
+  CHECK(call.reason == "tls_version_too_low");
+}
+
+TEST_CASE("an observed caller's own TLS that enforcement would let pass is recorded as allowed") {
+  Bed bed({}, policy("{tls: unverified}", "tls:connect target.test", "observe"));
+  Peer caller = bed.call();
+  caller.send(hello());
+  Peer target = bed.target.accept();
+  target.read_exactly(hello().size());
+  const std::string answer = server_hello("\x03\x04");
+  target.send(answer);
+  CHECK(caller.read_exactly(answer.size()) == answer);
+  CHECK_FALSE(bed.target.has_connection());
+  caller.close();
+  target.read_to_end();
+  target.close();
+  const RecordedCall call = bed.only_call();
+  CHECK(call.allowed);
+  CHECK(call.rule == "own-tls");
 }

@@ -1,4 +1,6 @@
 // Calls that are decided with their bodies, and calls that are counted.
+#include <thread>
+
 #include <catch2/catch.hpp>
 
 #include "bed.hpp"
@@ -22,6 +24,11 @@ spec:
 std::string post(const std::string& body, const std::string& fields = {}) {
   return "POST /refunds HTTP/1.1\r\nHost: target.test\r\nContent-Type: application/json\r\n" + fields +
          "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+std::string observed(std::string policy) {
+  policy.insert(policy.find("  callers"), "  mode: observe\n");
+  return policy;
 }
 
 std::string counting(const std::string& limit) {
@@ -332,4 +339,87 @@ spec:
     target.send(std::string(100, 'b'));
     CHECK(caller.ends_with_reset());
   }
+}
+
+TEST_CASE("what is only observed is decided with its body too, once that has gone by") {
+  Bed bed;
+  bed.node.set_policy(observed(amounts));
+  const std::string large = R"({"amount": 1, "x": ")" + std::string(70'000, 'x') + "\"}";
+  struct Row {
+    std::string call;
+    bool allowed;
+    std::string rule;
+    std::string reason;
+  };
+  const std::vector<Row> rows{
+      {post(R"({"amount": 99})"), true, "small", "allowed_by_rule"},
+      {post(R"({"amount": 999})"), false, "", "no_rule_matches"},
+      {post("amount"), false, "small", "body_not_json"},
+      {post(""), false, "small", "body_not_json"},
+      {post(large), false, "small", "body_too_large"},
+      {"POST /refunds HTTP/1.1\r\nHost: target.test\r\nContent-Type: application/json\r\n"
+       "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"amo\r\n9\r\nunt\": 12}\r\n0\r\n\r\n",
+       true, "small", "allowed_by_rule"},
+  };
+  Peer caller = bed.call();
+  Peer target = [&] {
+    caller.send(get("/first"));
+    Peer accepted = bed.target.accept();
+    accepted.read_until("\r\n\r\n");
+    return accepted;
+  }();
+  target.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  caller.read_response();
+  for (const Row& row : rows) {
+    std::thread sender([&] { caller.send(row.call); });
+    CHECK(target.read_exactly(row.call.size()) == row.call);
+    sender.join();
+    target.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    CHECK(caller.read_response().substr(9, 3) == "200");
+  }
+  // Of a body whose end nobody saw, nobody can tell.
+  caller.send(post(R"({"amount": 5})").substr(0, 120));
+  target.read_exactly(120);
+  caller.close();
+  target.read_to_end();
+  target.close();
+  const auto calls = bed.records().calls;
+  REQUIRE(calls.size() == rows.size() + 2);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    CAPTURE(i);
+    CHECK_FALSE(calls[i + 1].enforced);
+    CHECK(calls[i + 1].allowed == rows[i].allowed);
+    CHECK(calls[i + 1].rule == rows[i].rule);
+    CHECK(calls[i + 1].reason == rows[i].reason);
+  }
+  CHECK(calls.back().reason == "body_needed");
+}
+
+TEST_CASE("a policy on trial looks into bodies that nothing waits for") {
+  Bed bed;
+  std::string enforced = plaintext_policy();
+  std::string trial = observed(amounts);
+  bed.node.set_policy(enforced + "---\n" + trial);
+  const auto tried = [&](const std::string& call) {
+    Peer caller = bed.call();
+    std::thread sender([&] { caller.send(call); });
+    Peer target = bed.target.accept();
+    target.read_until("\r\n\r\n");
+    const std::size_t body = call.size() - call.find("\r\n\r\n") - 4;
+    CHECK(target.read_exactly(body) == call.substr(call.size() - body));
+    sender.join();
+    target.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    CHECK(caller.read_response().substr(9, 3) == "200");
+    caller.close();
+    return bed.records().calls.back();
+  };
+  CHECK(tried(post(R"({"amount": 99})")).trial_reason.empty());
+  CHECK(tried(post(R"({"amount": 999})")).trial_reason == "no_rule_matches");
+  CHECK(tried(post(R"({"amount": 1, "x": ")" + std::string(70'000, 'x') + "\"}")).trial_reason ==
+        "body_too_large");
+  const RecordedCall call = tried(post("[]"));
+  CHECK(call.allowed);
+  CHECK(call.enforced);
+  CHECK(call.rule == "all");
+  CHECK(call.trial_rule == "small");
 }

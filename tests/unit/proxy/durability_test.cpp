@@ -220,7 +220,7 @@ TEST_CASE("the bytes of an async call go on when the ring is full, and its recor
   CHECK(caller.read_exactly(body.size()) == body);
   sender.join();
   caller.close();
-  target.read_to_end();
+  if (opaque) target.read_to_end();
   target.close();
   const RecordedCall call = bed.only_call();
   CHECK(call.outcome == record::Outcome::completed);

@@ -59,8 +59,25 @@ void add_call(Records& records, const std::uint8_t* bytes) {
   call.policy = texts.take(event.policy_size);
   call.rule = texts.take(event.rule_size);
   call.reason = texts.take(event.reason_size);
+  texts.take(event.trial_policy_size);
+  call.trial_rule = texts.take(event.trial_rule_size);
+  call.trial_reason = texts.take(event.trial_reason_size);
   find(records.sessions, event.session);
   records.calls.push_back(std::move(call));
+}
+
+void decide_call(Records& records, const std::uint8_t* bytes) {
+  const auto event = event_at<record::CallDecided>(bytes);
+  Texts texts(bytes + sizeof(event));
+  RecordedCall& call = find(records.calls, event.call);
+  CHECK_FALSE(call.closed);
+  call.allowed = event.verdict == record::Verdict::allow;
+  call.policy = texts.take(event.policy_size);
+  call.rule = texts.take(event.rule_size);
+  call.reason = texts.take(event.reason_size);
+  texts.take(event.trial_policy_size);
+  call.trial_rule = texts.take(event.trial_rule_size);
+  call.trial_reason = texts.take(event.trial_reason_size);
 }
 
 void add_upstream(Records& records, const std::uint8_t* bytes) {
@@ -77,6 +94,7 @@ void add_upstream(Records& records, const std::uint8_t* bytes) {
   texts.take(std::size_t{event.cipher_size} + event.subject_size);
   call.spiffe_id = texts.take(event.spiffe_id_size);
   call.digest = texts.take(event.digest_size);
+  call.application_protocol = texts.take(event.application_protocol_size);
 }
 
 void add_client(Records& records, const std::uint8_t* bytes) {
@@ -153,6 +171,9 @@ void add(Records& records, const std::uint8_t* bytes, record::EventType type) {
       break;
     case record::EventType::session_closed:
       close_session(records, bytes);
+      break;
+    case record::EventType::call_decided:
+      decide_call(records, bytes);
       break;
     case record::EventType::gap:
       records.gaps.push_back(event_at<record::Gap>(bytes));

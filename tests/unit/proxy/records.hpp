@@ -23,6 +23,8 @@ struct RecordedCall {
   std::string policy;
   std::string rule;
   std::string reason;
+  std::string trial_rule;
+  std::string trial_reason;
   // By direction.
   std::string head[2];
   std::string body[2];
@@ -37,6 +39,7 @@ struct RecordedCall {
   std::string digest;
   bool probed = false;
   std::string tls_version;
+  std::string application_protocol;
   // Of a caller that speaks TLS itself.
   std::string server_name;
   std::string versions;

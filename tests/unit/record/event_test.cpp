@@ -76,7 +76,7 @@ TEST_CASE("Every event comes out as it went in") {
     CallUpstream event{};
     event.tls = 1;
     const std::vector<std::uint8_t> digest(32, 9);
-    REQUIRE(loop.events->call_upstream(event, {"TLSv1.3", "AES", "CN=x", "spiffe://a/b", digest}));
+    REQUIRE(loop.events->call_upstream(event, {"TLSv1.3", "AES", "CN=x", "spiffe://a/b", digest, "h2"}));
     const auto bytes = loop.take();
     const auto parsed = parse_event(bytes).value();
     const auto& got = std::get<CallUpstreamView>(parsed);
@@ -84,6 +84,7 @@ TEST_CASE("Every event comes out as it went in") {
     CHECK(got.text.cipher == "AES");
     CHECK(got.text.subject == "CN=x");
     CHECK(got.text.spiffe_id == "spiffe://a/b");
+    CHECK(got.text.application_protocol == "h2");
     CHECK(std::vector<std::uint8_t>(got.text.digest.begin(), got.text.digest.end()) == digest);
   }
   SECTION("call_client") {
@@ -97,6 +98,23 @@ TEST_CASE("Every event comes out as it went in") {
     CHECK(got.text.server_name == "api.test");
     CHECK(got.text.versions == "TLSv1.3,TLSv1.2");
     CHECK(got.text.protocols == "h2");
+  }
+  SECTION("call_decided") {
+    CallDecided event{};
+    event.call = call;
+    event.verdict = Verdict::deny;
+    REQUIRE(loop.events->call_decided(event, {"policy", "rule", "reason", "other", "", "why"}));
+    const auto bytes = loop.take();
+    const auto parsed = parse_event(bytes).value();
+    const auto& got = std::get<CallDecidedView>(parsed);
+    CHECK(got.event.call == call);
+    CHECK(got.event.verdict == Verdict::deny);
+    CHECK(got.text.policy == "policy");
+    CHECK(got.text.rule == "rule");
+    CHECK(got.text.reason == "reason");
+    CHECK(got.text.trial_policy == "other");
+    CHECK(got.text.trial_rule.empty());
+    CHECK(got.text.trial_reason == "why");
   }
   SECTION("gap") {
     Gap event{};
@@ -212,7 +230,7 @@ TEST_CASE("Hostile events are refused with the reason") {
     return parsed ? std::string("valid") : parsed.error().code;
   };
   CHECK(code(raw(EventType::call_opened, CallOpened{})) == "valid");
-  CHECK(code(raw(EventType{9}, CallOpened{})) == "event_unknown");
+  CHECK(code(raw(EventType{10}, CallOpened{})) == "event_unknown");
   CHECK(code(raw(EventType::padding, CallOpened{})) == "event_unknown");
   CHECK(code(raw(EventType::session_opened, CallClosed{})) == "event_size");
   CHECK(code(raw(EventType::call_opened, CallOpened{}, 8)) == "event_size");
@@ -232,6 +250,15 @@ TEST_CASE("Hostile events are refused with the reason") {
   opened = {};
   opened.durability = CallDurability{3};
   CHECK(code(raw(EventType::call_opened, opened)) == "event_value");
+  CallDecided decided{};
+  CHECK(code(raw(EventType::call_decided, decided)) == "valid");
+  decided.verdict = Verdict{2};
+  CHECK(code(raw(EventType::call_decided, decided)) == "event_value");
+  decided = {};
+  decided.reason_size = reason_limit + 8;
+  CHECK(code(raw(EventType::call_decided, decided, reason_limit + 8)) == "event_text");
+  decided.reason_size = 9;
+  CHECK(code(raw(EventType::call_decided, decided, 8)) == "event_size");
   Gap gap{};
   CHECK(code(raw(EventType::gap, gap)) == "event_value");
   gap.lost_events = 1;
@@ -249,6 +276,9 @@ TEST_CASE("Hostile events are refused with the reason") {
   upstream = {};
   upstream.probed = 2;
   CHECK(code(raw(EventType::call_upstream, upstream)) == "event_value");
+  upstream = {};
+  upstream.application_protocol_size = application_protocol_limit + 8;
+  CHECK(code(raw(EventType::call_upstream, upstream, application_protocol_limit + 8)) == "event_text");
   CallClient client{};
   client.encrypted_hello = 2;
   CHECK(code(raw(EventType::call_client, client)) == "event_value");

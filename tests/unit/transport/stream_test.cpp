@@ -335,11 +335,15 @@ TEST_CASE("an old target is refused unless TLS 1.2 is allowed") {
 TEST_CASE("an offered protocol must be the one that is chosen") {
   ServerOptions options;
   auto requirement = by_name("a.example");
-  requirement.application_protocol = "http/1.1";
-  CHECK(connect(make_client(world().anchors()), server_context(), requirement).handshake_code() == "ok");
+  requirement.application_protocols = {"h2", "http/1.1"};
+  auto silent = connect(make_client(world().anchors()), server_context(), requirement);
+  CHECK(silent.handshake_code() == "ok");
+  CHECK(silent.client->facts().application_protocol.empty());
   options.application_protocol = "http/1.1";
   auto context = make_server_context(certificate(), options);
-  CHECK(connect(make_client(world().anchors()), context.get(), requirement).handshake_code() == "ok");
+  auto chosen = connect(make_client(world().anchors()), context.get(), requirement);
+  CHECK(chosen.handshake_code() == "ok");
+  CHECK(chosen.client->facts().application_protocol == "http/1.1");
   options.application_protocol = "smtp";
   context = make_server_context(certificate(), options);
   CHECK(connect(make_client(world().anchors()), context.get(), requirement).handshake_code() == "tls_failed");
