@@ -17,7 +17,7 @@ bool no_space(int reason) {
 Error failure(sqlite3* connection) {
   const char* const name = sqlite3_db_filename(connection, "main");
   const std::string path = name == nullptr ? "the index" : name;
-  const int reason = sqlite3_system_errno(connection);
+  int reason = 0;
   switch (sqlite3_errcode(connection) & 0xff) {
     case SQLITE_FULL:
       return make_error("disk_full",
@@ -36,6 +36,10 @@ Error failure(sqlite3* connection) {
     case SQLITE_TOOBIG:
       return make_error("index_damaged", fmt::format("{} is damaged ({}): run `callgate audit reindex`", path,
                                                      sqlite3_errmsg(connection)));
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+      reason = sqlite3_system_errno(connection);
+      break;
     default:
       break;
   }
