@@ -62,9 +62,16 @@ Result<void> Index::flush() {
     for (const auto& [number, epoch] : epochs_)
       if (!epoch.waiting().empty()) waiting.push_back(number);
   }
-  for (const std::uint64_t epoch : waiting)
-    CALLGATE_TRY(flush_epoch(epoch));
-  return {};
+  // One epoch that cannot be written holds up no other.
+  Result<void> result;
+  for (const std::uint64_t epoch : waiting) {
+    const auto flushed = flush_epoch(epoch);
+    if (flushed) continue;
+    if (result) result = flushed;
+    const std::lock_guard lock(mutex_);
+    if (flushed.error().code == "index_damaged") epochs_.at(epoch).set_damaged();
+  }
+  return result;
 }
 
 Result<void> Index::flush_epoch(std::uint64_t epoch) {

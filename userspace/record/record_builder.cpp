@@ -165,6 +165,8 @@ Result<void> RecordBuilder::note_decision(Ring& ring, const CallDecidedView& vie
   const auto call = find_call(ring, view.event.call);
   if (!call) return call.error();
   set_decision(view, (*call)->record);
+  (*call)->record_changed = true;
+  touch(ring, view.event.call.counter, **call);
   return {};
 }
 

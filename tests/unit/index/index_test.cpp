@@ -35,7 +35,7 @@ struct World {
     index.reset();
     index = Index::open({directory.path()}).value();
   }
-  [[nodiscard]] std::vector<Position> all() const { return list_all(*index, {}, Sort::newest, 1000); }
+  [[nodiscard]] std::vector<Position> all() const { return list_all(*index, {}, Sort::newest, 1000).value(); }
   [[nodiscard]] EpochSource source() const {
     return [this](const AddEntry& add) -> Result<void> {
       for (const auto& [position, record] : log.records())
@@ -79,9 +79,9 @@ TEST_CASE("A status is one, a class or a range") {
     const auto range = parse_status(text);
     return range && range->first == first && range->last == last;
   };
-  CHECK(is("404", 404, 404).has_value());
-  CHECK(is("4xx", 400, 499).has_value());
-  CHECK(is("400-403", 400, 403).has_value());
+  CHECK(is("404", 404, 404));
+  CHECK(is("4xx", 400, 499));
+  CHECK(is("400-403", 400, 403));
   for (const char* const wrong :
        {"", "xx", "0xx", "4x", "4xxx", "403-400", "-", "4-", "-4", "65536", "+4", "4 "}) {
     CAPTURE(wrong);
@@ -125,7 +125,7 @@ TEST_CASE("A session is found by either end of its id, or of a call's, if it is 
   CHECK(index.find("0000000100000002").value() == Id{1, 2, 0xabcdef});
   CHECK(index.find("900000").value() == Id{0x90000001, 3, 0x1000000abcdef});
   CHECK(index.find(to_string(Id{1, 2, 0xabcdf0})).value() == Id{1, 2, 0xabcdef});
-  CHECK(index.find("000001000000abcdf2").value() == Id{0x90000001, 3, 0x1000000abcdef});
+  CHECK(index.find("30001000000abcdf2").value() == Id{0x90000001, 3, 0x1000000abcdef});
   CHECK(index.find("abcdef").error().code == "ambiguous");
   CHECK(index.find("abcdff").error().code == "not_found");
   CHECK(index.find(to_string(Id{1, 2, 1})).error().code == "not_found");
@@ -189,7 +189,7 @@ TEST_CASE("An epoch that another one follows is stored whole, and can be dropped
   world.restart();
   CHECK(world.index->next_position(1) == make_position(1, 100));
   CHECK(world.index->next_position(2) == next);
-  CHECK(world.all() == world.log.list({}, Sort::newest));
+  CHECK((world.all() == world.log.list({}, Sort::newest)));
   CHECK(world.index->epochs() == std::vector<std::uint64_t>{1});
   REQUIRE(world.index->drop(1).has_value());
   REQUIRE(world.index->drop(9).has_value());
@@ -203,7 +203,7 @@ TEST_CASE("What the log has lost is forgotten, and what it has instead is found"
   REQUIRE(world.index->flush().has_value());
   const bool restarted = GENERATE(false, true);
   if (restarted) world.restart();
-  const std::uint64_t kept = GENERATE(9400, 5000, 4096, 1, 0);
+  const std::uint64_t kept = GENERATE(9400U, 5000U, 4096U, 1U, 0U);
   REQUIRE(world.index->truncate(make_position(1, kept)).has_value());
   CHECK(entry_of(world.index->next_position(1)) <= kept);
   Log other;
@@ -213,8 +213,8 @@ TEST_CASE("What the log has lost is forgotten, and what it has instead is found"
     (void)other.add(1, world.traffic.record());
   catch_up(*world.index, other, 1);
   REQUIRE(world.index->flush().has_value());
-  CHECK(world.all() == other.list({}, Sort::newest));
-  CHECK(list_all(*world.index, {}, Sort::longest, 1000) == other.list({}, Sort::longest));
+  CHECK((world.all() == other.list({}, Sort::newest)));
+  CHECK((list_all(*world.index, {}, Sort::longest, 1000).value() == other.list({}, Sort::longest)));
 }
 
 TEST_CASE("An index is built anew beside the old one, which stays where that fails") {
@@ -230,19 +230,19 @@ TEST_CASE("An index is built anew beside the old one, which stays where that fai
                            },
                            {});
   CHECK(failed.error().code == "log_damaged");
-  CHECK(world.all() == expected);
+  CHECK((world.all() == expected));
 
   std::uint64_t seen = 0;
   REQUIRE(world.index->reindex(1, world.source(), [&seen](std::uint64_t entries) { seen = entries; })
               .has_value());
   CHECK(seen == 9000);
-  CHECK(world.all() == expected);
+  CHECK((world.all() == expected));
   CHECK(world.index->next_position(1) == make_position(1, 9000));
   world.add_random(5000);
   REQUIRE(world.index->flush().has_value());
   world.restart();
   catch_up(*world.index, world.log, 1);
-  CHECK(world.all() == world.log.list({}, Sort::newest));
+  CHECK((world.all() == world.log.list({}, Sort::newest)));
 }
 
 TEST_CASE("What an interrupted rebuild left behind is removed") {

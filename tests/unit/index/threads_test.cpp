@@ -66,7 +66,7 @@ TEST_CASE("Questions are answered while records are added and the index is built
   CHECK(failures == 0);
   CHECK(index->damaged().empty());
   catch_up(*index, log, 1);
-  CHECK(list_all(*index, {}, Sort::newest, 5000) == log.list({}, Sort::newest));
+  CHECK((list_all(*index, {}, Sort::newest, 5000).value() == log.list({}, Sort::newest)));
 }
 
 }  // namespace

@@ -203,20 +203,20 @@ Position Log::end(std::uint64_t epoch) const {
 }
 
 std::vector<Position> Log::list(const Query& query, Sort sort) const {
-  std::vector<Position> found;
-  for (const auto& [position, record] : records_)
-    if (matches(query, record)) found.push_back(position);
-  const auto key = [this, sort](Position position) {
-    const v1::Record& record = records_.at(position);
-    return sort == Sort::oldest ? record.opened_ns() : sort == Sort::newest ? 0 : duration_us(record);
-  };
-  const bool descending = sort == Sort::newest || sort == Sort::longest;
-  std::sort(found.begin(), found.end(), [&](Position left, Position right) {
-    const auto a = std::make_pair(key(left), left);
-    const auto b = std::make_pair(key(right), right);
-    return descending ? b < a : a < b;
-  });
-  return found;
+  std::vector<std::pair<std::uint64_t, Position>> found;
+  for (const auto& [position, record] : records_) {
+    if (!matches(query, record)) continue;
+    const std::uint64_t key = sort == Sort::newest   ? 0
+                              : sort == Sort::oldest ? record.opened_ns()
+                                                     : duration_us(record);
+    found.emplace_back(key, position);
+  }
+  std::sort(found.begin(), found.end());
+  if (sort == Sort::newest || sort == Sort::longest) std::reverse(found.begin(), found.end());
+  std::vector<Position> positions;
+  for (const auto& [key, position] : found)
+    positions.push_back(position);
+  return positions;
 }
 
 std::map<std::string, std::uint64_t> Log::count_by(const Query& query, GroupBy column) const {
@@ -233,13 +233,14 @@ void catch_up(Index& index, const Log& log, std::uint64_t epoch) {
   }
 }
 
-std::vector<Position> list_all(const Index& index, const Query& query, Sort sort, std::size_t page) {
+Result<std::vector<Position>> list_all(const Index& index, const Query& query, Sort sort, std::size_t page) {
   std::vector<Position> all;
   std::string cursor;
   do {
-    const Page got = index.list(query, sort, cursor, page).value();
-    all.insert(all.end(), got.positions.begin(), got.positions.end());
-    cursor = got.next;
+    const auto got = index.list(query, sort, cursor, page);
+    if (!got) return got.error();
+    all.insert(all.end(), got->positions.begin(), got->positions.end());
+    cursor = got->next;
   } while (!cursor.empty());
   return all;
 }

@@ -53,9 +53,9 @@ class Log {
 
 // Gives `index` what `log` has of an epoch beyond it.
 void catch_up(Index& index, const Log& log, std::uint64_t epoch);
-// All pages of a list.
-[[nodiscard]] std::vector<Position> list_all(const Index& index, const Query& query, Sort sort,
-                                             std::size_t page);
+// All pages of a list; errors of Index::list().
+[[nodiscard]] Result<std::vector<Position>> list_all(const Index& index, const Query& query, Sort sort,
+                                                     std::size_t page);
 
 [[nodiscard]] std::string id_bytes_of(const Id& id);
 
