@@ -44,6 +44,7 @@ struct AgentParts {
   Supervisor& supervisor;
   Helper& helper;
   record::Recorder& recorder;
+  record::Retention& retention;
   KnownWorkloads& known;
   const Metrics& metrics;
   Replacement& replacement;
@@ -76,6 +77,14 @@ class ControlBackend final : public control::Backend {
                                               const v1::IdentityShowRequest& request) override;
   Result<v1::IdentityBundleReply> identity_bundle(const control::Peer& peer,
                                                   const v1::IdentityBundleRequest& request) override;
+  Result<v1::ProveSessionReply> prove_session(const control::Peer& peer,
+                                              const v1::ProveSessionRequest& request) override;
+  Result<v1::ListHoldsReply> list_holds(const control::Peer& peer) override;
+  Result<v1::ChangeHoldReply> change_hold(const control::Peer& peer,
+                                          const v1::ChangeHoldRequest& request) override;
+  Result<v1::EraseSessionReply> erase_session(const control::Peer& peer,
+                                              const v1::EraseSessionRequest& request) override;
+  Result<v1::ReindexReply> reindex(const control::Peer& peer, const v1::ReindexRequest& request) override;
 
  private:
   // On the loop's thread.

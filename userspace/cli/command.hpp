@@ -57,11 +57,15 @@ void add_sessions_replay(CLI::App& sessions, Context& context);
 void add_sessions_search(CLI::App& sessions, Context& context);
 void add_sessions_tail(CLI::App& sessions, Context& context);
 void add_sessions_export(CLI::App& sessions, Context& context);
-void add_audit(CLI::App& app, Context& context);  // verify, checkpoint, check-proof, key
+void add_audit(CLI::App& app, Context& context);  // verify, checkpoint, prove, check-proof, key, hold, erase, reindex
 void add_audit_verify(CLI::App& audit, Context& context);
 void add_audit_checkpoint(CLI::App& audit, Context& context);
 void add_audit_check_proof(CLI::App& audit, Context& context);
 void add_audit_key(CLI::App& audit, Context& context);
+void add_audit_prove(CLI::App& audit, Context& context);
+void add_audit_hold(CLI::App& audit, Context& context);  // set, release, list
+void add_audit_erase(CLI::App& audit, Context& context);
+void add_audit_reindex(CLI::App& audit, Context& context);
 void add_policy(CLI::App& app, Context& context);  // check, explain, test, diff, suggest, status, schema
 void add_policy_check(CLI::App& policy, Context& context);
 void add_policy_explain(CLI::App& policy, Context& context);

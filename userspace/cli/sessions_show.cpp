@@ -58,6 +58,10 @@ class ShowPrinter {
       payloads_.begin(part.record());
       if (!std::exchange(first_, false)) output_.out << '\n';
       print_record(part.record(), output_);
+    } else if (part.has_payload_withheld()) {
+      payloads_.finish();
+      output_.out << output_.paint("  payload withheld: " + safe(part.payload_withheld()), Colour::warning)
+                  << '\n';
     } else {
       payloads_.add(part.payload());
     }
@@ -73,6 +77,10 @@ class ShowPrinter {
  private:
   // Bytes only; what is missing is said beside them.
   void add_raw(const v1::ShowSessionPart& part) {
+    if (part.has_payload_withheld()) {
+      damaged_ = true;
+      output_.err << "callgate: payload withheld: " << part.payload_withheld() << '\n';
+    }
     if (!part.has_payload()) return;
     const auto& chunk = part.payload();
     output_.out.write(chunk.data().data(), static_cast<std::streamsize>(chunk.data().size()));

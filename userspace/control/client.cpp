@@ -79,6 +79,21 @@ class GrpcClient : public Client {
   Result<v1::IdentityBundleReply> identity_bundle(const v1::IdentityBundleRequest& request) override {
     return ask<v1::IdentityBundleReply>(&v1::Control::Stub::IdentityBundle, request);
   }
+  Result<v1::ProveSessionReply> prove_session(const v1::ProveSessionRequest& request) override {
+    return ask<v1::ProveSessionReply>(&v1::Control::Stub::ProveSession, request);
+  }
+  Result<v1::ListHoldsReply> list_holds() override {
+    return ask<v1::ListHoldsReply>(&v1::Control::Stub::ListHolds, v1::ListHoldsRequest());
+  }
+  Result<v1::ChangeHoldReply> change_hold(const v1::ChangeHoldRequest& request) override {
+    return ask<v1::ChangeHoldReply>(&v1::Control::Stub::ChangeHold, request);
+  }
+  Result<v1::EraseSessionReply> erase_session(const v1::EraseSessionRequest& request) override {
+    return ask<v1::EraseSessionReply>(&v1::Control::Stub::EraseSession, request);
+  }
+  Result<v1::ReindexReply> reindex(const v1::ReindexRequest& request) override {
+    return ask<v1::ReindexReply>(&v1::Control::Stub::Reindex, request);
+  }
 
  private:
   template <typename Reply, typename Request>

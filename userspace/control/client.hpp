@@ -43,6 +43,11 @@ class Client {
       const v1::SearchSessionsRequest&, const std::function<bool(const v1::SearchPart&)>& part) = 0;
   [[nodiscard]] virtual Result<v1::IdentityShowReply> identity_show(const v1::IdentityShowRequest&) = 0;
   [[nodiscard]] virtual Result<v1::IdentityBundleReply> identity_bundle(const v1::IdentityBundleRequest&) = 0;
+  [[nodiscard]] virtual Result<v1::ProveSessionReply> prove_session(const v1::ProveSessionRequest&) = 0;
+  [[nodiscard]] virtual Result<v1::ListHoldsReply> list_holds() = 0;
+  [[nodiscard]] virtual Result<v1::ChangeHoldReply> change_hold(const v1::ChangeHoldRequest&) = 0;
+  [[nodiscard]] virtual Result<v1::EraseSessionReply> erase_session(const v1::EraseSessionRequest&) = 0;
+  [[nodiscard]] virtual Result<v1::ReindexReply> reindex(const v1::ReindexRequest&) = 0;
 };
 
 }  // namespace callgate::control

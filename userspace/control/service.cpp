@@ -298,4 +298,52 @@ grpc::Status Service::IdentityBundle(grpc::ServerContext* context, const v1::Ide
       [&](const Peer& peer) { return backend_.identity_bundle(peer, *request); });
 }
 
+grpc::Status Service::ProveSession(grpc::ServerContext* context, const v1::ProveSessionRequest* request,
+                                   v1::ProveSessionReply* reply) {
+  return answer(
+      *context, reply,
+      [&](const PeerProcess& asker) -> Result<void> {
+        CALLGATE_TRY(access_.may_audit(asker.account, "have records proved"));
+        return check_id(request->id());
+      },
+      [&](const Peer& peer) { return backend_.prove_session(peer, *request); });
+}
+
+grpc::Status Service::ListHolds(grpc::ServerContext* context, const v1::ListHoldsRequest*,
+                                v1::ListHoldsReply* reply) {
+  return answer(
+      *context, reply,
+      [&](const PeerProcess& asker) { return access_.may_audit(asker.account, "see what is held"); },
+      [&](const Peer& peer) { return backend_.list_holds(peer); });
+}
+
+grpc::Status Service::ChangeHold(grpc::ServerContext* context, const v1::ChangeHoldRequest* request,
+                                 v1::ChangeHoldReply* reply) {
+  return answer(
+      *context, reply,
+      [&](const PeerProcess& asker) { return access_.may_administrate(asker.account, "set or lift a hold"); },
+      [&](const Peer& peer) { return backend_.change_hold(peer, *request); });
+}
+
+grpc::Status Service::EraseSession(grpc::ServerContext* context, const v1::EraseSessionRequest* request,
+                                   v1::EraseSessionReply* reply) {
+  return answer(
+      *context, reply,
+      [&](const PeerProcess& asker) -> Result<void> {
+        CALLGATE_TRY(access_.may_administrate(asker.account, "erase payload"));
+        if (!request->call_id().empty() && request->call_id().size() != sizeof(Id))
+          return invalid("the id of a call has 16 bytes");
+        return check_id(request->id());
+      },
+      [&](const Peer& peer) { return backend_.erase_session(peer, *request); });
+}
+
+grpc::Status Service::Reindex(grpc::ServerContext* context, const v1::ReindexRequest* request,
+                              v1::ReindexReply* reply) {
+  return answer(
+      *context, reply,
+      [&](const PeerProcess& asker) { return access_.may_administrate(asker.account, "make the index anew"); },
+      [&](const Peer& peer) { return backend_.reindex(peer, *request); });
+}
+
 }  // namespace callgate::control

@@ -62,6 +62,16 @@ class Service final : public v1::Control::Service {
                             v1::IdentityShowReply* reply) override;
   grpc::Status IdentityBundle(grpc::ServerContext* context, const v1::IdentityBundleRequest* request,
                               v1::IdentityBundleReply* reply) override;
+  grpc::Status ProveSession(grpc::ServerContext* context, const v1::ProveSessionRequest* request,
+                            v1::ProveSessionReply* reply) override;
+  grpc::Status ListHolds(grpc::ServerContext* context, const v1::ListHoldsRequest* request,
+                         v1::ListHoldsReply* reply) override;
+  grpc::Status ChangeHold(grpc::ServerContext* context, const v1::ChangeHoldRequest* request,
+                          v1::ChangeHoldReply* reply) override;
+  grpc::Status EraseSession(grpc::ServerContext* context, const v1::EraseSessionRequest* request,
+                            v1::EraseSessionReply* reply) override;
+  grpc::Status Reindex(grpc::ServerContext* context, const v1::ReindexRequest* request,
+                       v1::ReindexReply* reply) override;
 
  private:
   // Runs `ask` for a peer whose process `allow` accepts, and answers what it returns.

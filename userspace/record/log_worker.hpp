@@ -93,6 +93,11 @@ class LogWorker {
   void remove_epoch(std::uint64_t number);
   // In all epochs.
   [[nodiscard]] std::uint64_t entries() const;
+  // Makes the index of an epoch anew; how many entries it has. Error not_found.
+  [[nodiscard]] Result<std::uint64_t> reindex(std::uint32_t number);
+  // A proof that a record is in the log, waiting for the checkpoint that covers it. Errors: not_found, busy (no
+  // checkpoint comes: see failure()), those of the log.
+  [[nodiscard]] Result<std::string> prove(index::Position position) const;
 
   [[nodiscard]] tlog::AuditLog& log() { return *log_; }
   [[nodiscard]] index::Index& index() { return *index_; }

@@ -7,6 +7,8 @@
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "record/log_worker.hpp"
+#include "tlog/proof.hpp"
+#include "tlog/reader.hpp"
 
 namespace callgate::record {
 namespace {
@@ -117,6 +119,42 @@ Result<std::vector<ClosedEpoch>> LogWorker::closed_epochs() {
     closed.push_back(known->second);
   }
   return closed;
+}
+
+Result<std::uint64_t> LogWorker::reindex(std::uint32_t number) {
+  std::uint64_t entries = 0;
+  const auto source = [&](const index::AddEntry& add) -> Result<void> {
+    Result<void> result;
+    const auto visited = log_->visit(index::make_position(number, 0), [&](index::Position position, Bytes entry) {
+      if (index::epoch_of(position) != number) return false;
+      v1::Record record;
+      result = record.ParseFromArray(entry.data(), static_cast<int>(entry.size())) ? add(position, record)
+                                                                                  : not_a_record(position);
+      return result.has_value();
+    });
+    if (!visited) return visited.error();
+    return result;
+  };
+  CALLGATE_TRY(index_->reindex(number, source, [&](std::uint64_t taken) { entries = taken; }));
+  return entries;
+}
+
+Result<std::string> LogWorker::prove(index::Position position) const {
+  constexpr int tries = 50;
+  constexpr auto pause = std::chrono::milliseconds(100);
+  const auto number = static_cast<std::uint32_t>(index::epoch_of(position));
+  for (int left = tries; left > 0; --left) {
+    const auto reader = tlog::LogReader::open(options_.log.directory + "/" + tlog::epoch_directory(number),
+                                              tlog::epoch_key(log_->verifier_key(), number));
+    if (!reader) return reader.error();
+    if (reader->size() > index::entry_of(position)) {
+      const auto proof = tlog::make_proof(*reader, index::entry_of(position));
+      if (!proof) return proof.error();
+      return proof->text();
+    }
+    std::this_thread::sleep_for(pause);
+  }
+  return make_error("busy", "the log has no checkpoint yet that covers the record: see `callgate doctor`");
 }
 
 void LogWorker::remove_epoch(std::uint64_t number) {

@@ -134,11 +134,12 @@ std::uint64_t Retention::first_ns(const payload::FileInfo& file) const {
   return file.last_block_ns > span ? file.last_block_ns - span : 0;
 }
 
-bool Retention::held(std::uint64_t first_ns, std::uint64_t last_ns) const {
+std::string Retention::holder(std::uint64_t first_ns, std::uint64_t last_ns) const {
   const std::lock_guard lock(mutex_);
-  return std::any_of(holds_.begin(), holds_.end(), [&](const Hold& hold) {
+  const auto found = std::find_if(holds_.begin(), holds_.end(), [&](const Hold& hold) {
     return hold.since_ns <= last_ns && hold.until_ns >= first_ns;
   });
+  return found == holds_.end() ? std::string() : found->name;
 }
 
 void Retention::run() {

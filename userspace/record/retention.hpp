@@ -53,6 +53,8 @@ class Retention {
   [[nodiscard]] Result<void> add_hold(const Hold& hold);
   [[nodiscard]] Result<void> release_hold(const std::string& name);
   [[nodiscard]] std::vector<Hold> holds() const;
+  // The name of a hold that covers something of a time; empty: none does.
+  [[nodiscard]] std::string holder(std::uint64_t first_ns, std::uint64_t last_ns) const;
 
   // Does at once what is due; for tests, and after a hold was released.
   [[nodiscard]] Result<void> run_now();
@@ -63,7 +65,9 @@ class Retention {
   [[nodiscard]] Result<void> save_holds(const std::vector<Hold>& holds) const;
   // When the oldest of a file can have come.
   [[nodiscard]] std::uint64_t first_ns(const payload::FileInfo& file) const;
-  [[nodiscard]] bool held(std::uint64_t first_ns, std::uint64_t last_ns) const;
+  [[nodiscard]] bool held(std::uint64_t first_ns, std::uint64_t last_ns) const {
+    return !holder(first_ns, last_ns).empty();
+  }
   [[nodiscard]] bool clock_can_be_trusted();
   [[nodiscard]] Result<void> expire_payload(std::uint64_t now_ns);
   [[nodiscard]] Result<void> expire_epochs(std::uint64_t now_ns);

@@ -43,7 +43,7 @@ Result<RecordPage> StoreQueries::list(const index::Query& query, index::Sort sor
 }
 
 Result<std::vector<v1::Record>> StoreQueries::show(const Id& session) const {
-  const auto positions = log_.index().records_of(session);
+  const auto positions = records_of(session);
   if (!positions) return positions.error();
   std::vector<v1::Record> records;
   for (const index::Position position : *positions) {

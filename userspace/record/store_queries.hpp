@@ -48,6 +48,10 @@ class StoreQueries {
   }
   // The session whose id, or one of whose calls' ids, starts or ends with `digits` (hexadecimal, at least 6).
   [[nodiscard]] Result<Id> find_session(std::string_view digits) const { return log_.index().find(digits); }
+  // Where the records of a session are, oldest first.
+  [[nodiscard]] Result<std::vector<index::Position>> records_of(const Id& session) const {
+    return log_.index().records_of(session);
+  }
   // All records of a session, oldest first.
   [[nodiscard]] Result<std::vector<v1::Record>> show(const Id& session) const;
 

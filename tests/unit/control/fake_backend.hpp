@@ -85,6 +85,19 @@ class FakeBackend : public Backend {
     reply.set_bundle("PEM");
     return reply;
   }
+  Result<v1::ProveSessionReply> prove_session(const Peer&, const v1::ProveSessionRequest&) override {
+    return v1::ProveSessionReply();
+  }
+  Result<v1::ListHoldsReply> list_holds(const Peer&) override { return v1::ListHoldsReply(); }
+  Result<v1::ChangeHoldReply> change_hold(const Peer&, const v1::ChangeHoldRequest&) override {
+    return v1::ChangeHoldReply();
+  }
+  Result<v1::EraseSessionReply> erase_session(const Peer&, const v1::EraseSessionRequest&) override {
+    return v1::EraseSessionReply();
+  }
+  Result<v1::ReindexReply> reindex(const Peer&, const v1::ReindexRequest&) override {
+    return v1::ReindexReply();
+  }
 
   bool wait_for_ended_tails(int count) {
     std::unique_lock lock(mutex_);
