@@ -12,6 +12,7 @@
 #include "control/server.hpp"
 #include "node/evidence_reader.hpp"
 #include "node/main_calls.hpp"
+#include "record/retention.hpp"
 
 namespace callgate::kernel {
 class Programs;
