@@ -45,13 +45,16 @@ void add_in_parts(Index& index, const Log& log, BeforeFlush before_flush) {
   }
 }
 
+// Where no test is about the disk, there is no wait for it.
+const char* const memory = "/dev/shm";
+
 void write_bytes(const std::string& path, const std::string& bytes) {
   REQUIRE(replace_file(path, bytes, 0600).has_value());
 }
 
 // A file with the log's first full blocks, and nothing beside it.
 std::string database_of(const Log& log) {
-  const TemporaryDirectory directory;
+  const TemporaryDirectory directory(memory);
   auto index = Index::open({directory.path()}).value();
   add_in_parts(*index, log, [] {});
   index.reset();
@@ -97,7 +100,7 @@ bool says_damaged_or_agrees(const std::string& directory, const Log& log) {
 
 TEST_CASE("Killed at any point of a flush, an index is consistent and goes on") {
   const Log log = make_log(21, 30'000);
-  const TemporaryDirectory directory;
+  const TemporaryDirectory directory(memory);
   Position last = 0;
   // Each child goes on where the one before was killed.
   for (int flushes = 1; flushes < 14; ++flushes) {
@@ -134,7 +137,7 @@ TEST_CASE("Killed at any point of a flush, an index is consistent and goes on") 
 
 TEST_CASE("Without the end of SQLite's write-ahead log the newest blocks are missing, and nothing else") {
   const Log log = make_log(22, 20'000);
-  const TemporaryDirectory directory;
+  const TemporaryDirectory directory(memory);
   auto writer = Index::open({directory.path()}).value();
   add_in_parts(*writer, log, [] {});
   const std::string database = read_file(directory / "index-1.db").value();
@@ -143,7 +146,7 @@ TEST_CASE("Without the end of SQLite's write-ahead log the newest blocks are mis
   std::uint64_t least = most_entries;
   std::uint64_t most = 0;
   for (std::size_t part = 0; part <= 8; ++part) {
-    const TemporaryDirectory copy;
+    const TemporaryDirectory copy(memory);
     write_bytes(copy / "index-1.db", database);
     write_bytes(copy / "index-1.db-wal", wal.substr(0, wal.size() * part / 8));
     {
@@ -163,7 +166,7 @@ TEST_CASE("Flipped bytes are found, or change nothing") {
   Traffic dice(1);
   int damaged = 0;
   for (int trial = 0; trial < 90; ++trial) {
-    const TemporaryDirectory directory;
+    const TemporaryDirectory directory(memory);
     std::string bytes = database;
     for (std::uint64_t flips = 1 + dice.below(3); flips > 0; --flips) {
       // Every third one in the headers of file and pages.
@@ -183,13 +186,13 @@ TEST_CASE("A file that was cut is found to be, or is given what it misses") {
   const std::string database = database_of(log);
   int damaged = 0;
   for (std::size_t part = 0; part < 24; ++part) {
-    const TemporaryDirectory directory;
+    const TemporaryDirectory directory(memory);
     const std::size_t size = database.size() * part / 24;
     write_bytes(directory / "index-1.db", database.substr(0, part % 2 == 0 ? size : size / 8192 * 8192));
     damaged += says_damaged_or_agrees(directory.path(), log) ? 1 : 0;
   }
   CHECK(damaged > 10);
-  const TemporaryDirectory whole;
+  const TemporaryDirectory whole(memory);
   write_bytes(whole / "index-1.db", database);
   CHECK_FALSE(says_damaged_or_agrees(whole.path(), log));
 }
@@ -202,11 +205,11 @@ TEST_CASE("A file that is none of ours, or of another epoch or version, is built
   version[user_version_place + 3] = 2;
   const Log other = make_log(26, 5000);
   for (const std::string& bytes : {std::string(20'000, 'x'), version}) {
-    const TemporaryDirectory directory;
+    const TemporaryDirectory directory(memory);
     write_bytes(directory / "index-1.db", bytes);
     CHECK(says_damaged_or_agrees(directory.path(), log));
   }
-  const TemporaryDirectory directory;
+  const TemporaryDirectory directory(memory);
   write_bytes(directory / "index-2.db", database);
   CHECK(Index::open({directory.path()}).value()->damaged() == std::vector<std::uint64_t>{2});
 }
