@@ -101,8 +101,8 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
   app.fallthrough();
   add_global_options(app, context);
   for (const auto add : {add_run, add_enroll, add_unenroll, add_workloads, add_status, add_doctor, add_top,
-                         add_trace, add_upgrade, add_uninstall, add_sessions, add_policy, add_config,
-                         add_identity, add_metrics, add_completion, add_man}) {
+                         add_trace, add_upgrade, add_uninstall, add_sessions, add_audit, add_policy,
+                         add_config, add_identity, add_metrics, add_completion, add_man}) {
     add(app, context);
   }
   auto left = split_dashes(arguments, context);

@@ -53,6 +53,11 @@ void add_sessions(CLI::App& app, Context& context);  // list, show, tail
 void add_sessions_list(CLI::App& sessions, Context& context);
 void add_sessions_show(CLI::App& sessions, Context& context);
 void add_sessions_tail(CLI::App& sessions, Context& context);
+void add_audit(CLI::App& app, Context& context);  // verify, checkpoint, check-proof, key
+void add_audit_verify(CLI::App& audit, Context& context);
+void add_audit_checkpoint(CLI::App& audit, Context& context);
+void add_audit_check_proof(CLI::App& audit, Context& context);
+void add_audit_key(CLI::App& audit, Context& context);
 void add_policy(CLI::App& app, Context& context);  // check, explain, test, diff, status, schema
 void add_policy_check(CLI::App& policy, Context& context);
 void add_policy_explain(CLI::App& policy, Context& context);

@@ -1,0 +1,25 @@
+#include "cli/command.hpp"
+
+namespace callgate::cli {
+
+void add_audit(CLI::App& app, Context& context) {
+  auto* const group = app.add_subcommand("audit", "Verify the audit log, and let others verify it");
+  group->require_subcommand(1);
+  add_audit_verify(*group, context);
+  add_audit_checkpoint(*group, context);
+  add_audit_check_proof(*group, context);
+  add_audit_key(*group, context);
+  group->footer(
+      "The audit log is a transparency log (c2sp.org/tlog-tiles): nobody can change, remove or reorder an "
+      "entry "
+      "without being found out by whoever has an older checkpoint. These commands read its files, so they "
+      "work while "
+      "the agent is down, and on a copy.\n"
+      "\n"
+      "Examples:\n"
+      "  callgate audit key > key-kept-elsewhere\n"
+      "  callgate audit checkpoint --to checkpoint-kept-elsewhere\n"
+      "  callgate audit verify --key key-kept-elsewhere --against checkpoint-kept-elsewhere");
+}
+
+}  // namespace callgate::cli
