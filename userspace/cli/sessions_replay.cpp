@@ -91,13 +91,12 @@ void add_sessions_replay(CLI::App& sessions, Context& context) {
   command->add_flag("--step", options->step, "Wait for Enter, and not for the time to pass");
   add_choice_options(*command, options->choice);
   command->footer(
-      "Shows what passed as it passed: → was sent by the caller, ← was answered, each piece with the time "
-      "since "
-      "the session\n"
-      "began, = is the end of a call. Nothing is sent anywhere. Text is shown as text, the rest as a hex "
-      "dump; "
-      "control\n"
-      "characters are escaped.\n"
+      "Shows what passed as it passed: an arrow to the right was sent by the caller, one to the left was "
+      "answered, each\n"
+      "piece with the time since the session began; = is the end of a call. Nothing is sent anywhere. Text "
+      "is "
+      "shown as\n"
+      "text, the rest as a hex dump; control characters are escaped.\n"
       "\n"
       "Examples:\n"
       "  callgate sessions replay 00000000002a\n"

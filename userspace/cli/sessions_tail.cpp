@@ -1,8 +1,11 @@
+#include <atomic>
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <ostream>
 
 #include <boost/json/serialize.hpp>
+#include <unistd.h>
 
 #include "cli/command.hpp"
 #include "cli/cursor_file.hpp"
@@ -22,12 +25,39 @@ struct Options {
   std::string cursor_file;
 };
 
+// A signal ends the command between two records, not between a record and its place.
+std::atomic<bool> printing = false;
+std::atomic<int> ended_by = 0;
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
+
+[[noreturn]] void leave(int signal) {
+  // Ctrl-C is how following is meant to end.
+  ::_exit(signal == SIGINT ? exit_ok : 128 + signal);
+}
+
+extern "C" void leave_soon(int signal) {
+  ended_by = signal;
+  if (!printing) leave(signal);
+}
+
 // Prints records, and keeps the place behind each that was printed.
 class TailPrinter {
  public:
   TailPrinter(const Output& output, std::optional<CursorFile>& place) : output_(output), place_(place) {}
 
   bool add(const v1::TailItem& item) {
+    printing = true;
+    const bool more = print_and_keep(item);
+    printing = false;
+    if (ended_by != 0) leave(ended_by);
+    return more;
+  }
+
+  // How it ended, apart from the agent.
+  [[nodiscard]] const Result<void>& kept() const { return kept_; }
+
+ private:
+  bool print_and_keep(const v1::TailItem& item) {
     if (item.has_record()) {
       const auto& record = item.record();
       output_.out << (output_.json ? boost::json::serialize(record_to_json(record))
@@ -39,10 +69,6 @@ class TailPrinter {
     return kept_.has_value();
   }
 
-  // How it ended, apart from the agent.
-  [[nodiscard]] const Result<void>& kept() const { return kept_; }
-
- private:
   const Output& output_;
   std::optional<CursorFile>& place_;
   Result<void> kept_;
@@ -66,6 +92,8 @@ int tail_sessions(const Context& context, const Options& options) {
     place = std::move(*opened);
     if (!place->cursor().empty()) request.set_after(place->cursor());
   }
+  std::signal(SIGINT, leave_soon);
+  std::signal(SIGTERM, leave_soon);
   TailPrinter printer(context.output, place);
   const auto ended = Follower(context, Follower::endless)
                          .run(

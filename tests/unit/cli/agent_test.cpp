@@ -231,14 +231,15 @@ TEST_CASE("a unit that is enrolled already is no error, and answered like one th
 
 TEST_CASE("sessions are listed by session or by call") {
   const Agent agent;
-  const auto sessions = agent.callgate({"sessions", "list"});
+  const auto sessions = agent.callgate({"sessions", "list", "--limit", "2"});
   CHECK(contains(sessions.out, "SESSION"));
   CHECK(contains(sessions.out, "00000000000000000000000000000001      2  shop"));
   CHECK(contains(sessions.out, "--cursor older"));
-  const auto calls = agent.callgate({"sessions", "list", "--calls"});
+  const auto calls = agent.callgate({"sessions", "list", "--calls", "--limit", "2"});
   CHECK(std::count(calls.out.begin(), calls.out.end(), '\n') ==
         std::count(sessions.out.begin(), sessions.out.end(), '\n') + 1);
-  CHECK(contains(agent.callgate({"--json", "sessions", "list"}).out, "\"next_cursor\":\"older\""));
+  CHECK(contains(agent.callgate({"--json", "sessions", "list", "--limit", "2"}).out,
+                 "\"next_cursor\":\"older\""));
 }
 
 TEST_CASE("a session is shown with its payloads") {

@@ -59,7 +59,7 @@ TEST_CASE("payloads stand under a heading for each part, bodies by the type that
   answer.set_direction(v1::PayloadChunk::DIRECTION_RESPONSE);
   const auto shown = show({head, chunk("{\"amount\":1}"), answer});
   CHECK(shown.text ==
-        "  request head (60 B)\n"
+        "  request head (62 B)\n"
         "    POST / HTTP/1.1\n"
         "    Host: pay\n"
         "    Content-Type: application/json\n"
