@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "index/index.hpp"
-#include "record/record_fields.hpp"
 
 using namespace callgate;
 using namespace callgate::index;
@@ -36,8 +35,8 @@ v1::Record make_call(std::uint64_t number) {
   const std::string host = "api-" + std::to_string(dice % 37) + ".internal";
   v1::Record record;
   record.set_kind(v1::Record::KIND_CALL);
-  record.set_session_id(record::id_bytes({3, thread, 2 * (number - number % 16)}));
-  record.set_call_id(record::id_bytes({3, thread, 2 * number + 1}));
+  record.set_session_id(id_bytes({3, thread, 2 * (number - number % 16)}));
+  record.set_call_id(id_bytes({3, thread, 2 * number + 1}));
   record.set_opened_ns(begin_ns + number * 1'000'000);
   record.set_closed_ns(record.opened_ns() + 500'000 + dice % 50'000'000);
   record.mutable_workload()->set_registry_id(dice % 20);
@@ -131,7 +130,7 @@ void time_questions(const Index& index, std::uint64_t calls) {
   time("count by function", [&] { return index.count_by({}, GroupBy::function); });
   const v1::Record some = make_call(calls / 2);
   const std::string digits = to_hex(as_bytes(some.call_id()));
-  const Id session = record::id_from_bytes(some.session_id());
+  const Id session = id_from_bytes(some.session_id());
   time("end of an id", [&] { return index.find(digits.substr(22)); });
   time("whole id", [&] { return index.find(digits); });
   time(

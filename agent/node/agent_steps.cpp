@@ -234,8 +234,8 @@ Result<void> Agent::start_tidying() {
 
 Result<void> Agent::start_control() {
   return control_.start({config_, *programs_, *enrolments_, *namespaces_, *identities_, *policies_,
-                         *supervisor_, *helper_, recording_.recorder(), recording_.retention(), known_, recording_.metrics(),
-                         *replacement_, generation_, started_ns_});
+                         *supervisor_, *helper_, recording_.recorder(), recording_.retention(), known_,
+                         recording_.metrics(), *replacement_, generation_, started_ns_});
 }
 
 }  // namespace callgate::node

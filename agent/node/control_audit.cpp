@@ -7,8 +7,8 @@
 #include "base/clock.hpp"
 #include "node/control_backend.hpp"
 #include "payload/erase.hpp"
-#include "record/recorder.hpp"
 #include "record/record_fields.hpp"
+#include "record/recorder.hpp"
 #include "record/retention.hpp"
 
 namespace callgate::node {
@@ -28,9 +28,10 @@ Result<v1::ProveSessionReply> ControlBackend::prove_session(const control::Peer&
   const auto records = store.show(*session);
   if (!records) return records.error();
   if (positions->size() > most_proofs) {
-    return make_error("too_large", fmt::format("the session has {} records, more than the {} that are proved at once: "
-                                               "name one of its calls",
-                                               positions->size(), most_proofs));
+    return make_error("too_large",
+                      fmt::format("the session has {} records, more than the {} that are proved at once: "
+                                  "name one of its calls",
+                                  positions->size(), most_proofs));
   }
   // The digits of a call ask for its proof alone.
   const auto is_asked = [&](const v1::Record& record) {
@@ -65,7 +66,8 @@ Result<v1::ListHoldsReply> ControlBackend::list_holds(const control::Peer&) {
 
 Result<v1::ChangeHoldReply> ControlBackend::change_hold(const control::Peer& peer,
                                                         const v1::ChangeHoldRequest& request) {
-  record::Hold hold{request.hold().name(), request.hold().since(), request.hold().until(), request.hold().reason()};
+  record::Hold hold{request.hold().name(), request.hold().since(), request.hold().until(),
+                    request.hold().reason()};
   if (hold.until_ns == 0) hold.until_ns = ~std::uint64_t{0};
   v1::Event event;
   event.set_type(request.release() ? v1::Event::TYPE_RELEASE : v1::Event::TYPE_HOLD);
@@ -76,7 +78,8 @@ Result<v1::ChangeHoldReply> ControlBackend::change_hold(const control::Peer& pee
   // What may be removed again is recorded first; what must be kept is kept first.
   if (request.release()) {
     const auto holds = parts_.retention.holds();
-    const bool known = std::any_of(holds.begin(), holds.end(), [&](const auto& is) { return is.name == hold.name; });
+    const bool known =
+        std::any_of(holds.begin(), holds.end(), [&](const auto& is) { return is.name == hold.name; });
     if (known) CALLGATE_TRY(record_event(peer, std::move(event)));
     CALLGATE_TRY(parts_.retention.release_hold(hold.name));
     return v1::ChangeHoldReply();
@@ -100,9 +103,10 @@ Result<v1::EraseSessionReply> ControlBackend::erase_session(const control::Peer&
   bool found = request.call_id().empty();
   for (const v1::Record& record : *records) {
     if (const auto name = parts_.retention.holder(record.opened_ns(), record.closed_ns()); !name.empty()) {
-      return make_error("refused", fmt::format("the hold {} covers this time: what is held is not erased; lift it first "
-                                               "(`callgate audit hold release {}`)",
-                                               name, name));
+      return make_error("refused",
+                        fmt::format("the hold {} covers this time: what is held is not erased; lift it first "
+                                    "(`callgate audit hold release {}`)",
+                                    name, name));
     }
     if (record.call_id() != request.call_id()) continue;
     found = true;
@@ -115,8 +119,9 @@ Result<v1::EraseSessionReply> ControlBackend::erase_session(const control::Peer&
   event.set_call(request.call_id());
   CALLGATE_TRY(record_event(peer, std::move(event)));
   payload::Files& files = *parts_.recorder.payload().files;
-  const auto erased = request.call_id().empty() ? payload::erase_session(files, *session)
-                                                : payload::erase_call(files, id_from_bytes(request.call_id()), last);
+  const auto erased = request.call_id().empty()
+                          ? payload::erase_session(files, *session)
+                          : payload::erase_call(files, id_from_bytes(request.call_id()), last);
   if (!erased) return erased.error();
   v1::EraseSessionReply reply;
   reply.set_session_id(id_bytes(*session));

@@ -23,7 +23,8 @@ Result<index::Query> to_query(const inquiry::RecordFilter& filter, const Evidenc
   query.rule = wanted.rule();
   query.outcome = filter.outcome;
   query.error_code = wanted.error_code();
-  if (filter.largest_status != 0) query.status = index::StatusRange{filter.least_status, filter.largest_status};
+  if (filter.largest_status != 0)
+    query.status = index::StatusRange{filter.least_status, filter.largest_status};
   query.min_duration_us = wanted.min_duration_us();
   if (!wanted.id().empty()) {
     const auto session = reader.store.find_session(wanted.id());

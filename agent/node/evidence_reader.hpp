@@ -29,6 +29,7 @@ struct EvidenceReader {
 
 // What the index is asked for a filter, by somebody who sees what `reader` sees. Errors: invalid; not_found
 // where the filter names an id that nothing has.
-[[nodiscard]] Result<index::Query> to_query(const inquiry::RecordFilter& filter, const EvidenceReader& reader);
+[[nodiscard]] Result<index::Query> to_query(const inquiry::RecordFilter& filter,
+                                            const EvidenceReader& reader);
 
 }  // namespace callgate::node

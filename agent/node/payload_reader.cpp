@@ -21,15 +21,15 @@ Result<PayloadOutcome> read_payload(const record::StoreQueries& store, const v1:
   if (visited) return PayloadOutcome{};
   for (const auto& [code, state] : states) {
     if (visited.error().code != code) continue;
-    return PayloadOutcome{
-        state, state == v1::PayloadChunk::STATE_DAMAGED ? visited.error().message : std::string()};
+    return PayloadOutcome{state,
+                          state == v1::PayloadChunk::STATE_DAMAGED ? visited.error().message : std::string()};
   }
   return visited.error();
 }
 
 v1::PayloadChunk::Direction chunk_direction(payload::Direction direction) {
   return direction == payload::Direction::request ? v1::PayloadChunk::DIRECTION_REQUEST
-                                                 : v1::PayloadChunk::DIRECTION_RESPONSE;
+                                                  : v1::PayloadChunk::DIRECTION_RESPONSE;
 }
 
 v1::PayloadChunk::Kind chunk_kind(payload::Kind kind) {

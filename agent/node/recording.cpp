@@ -17,7 +17,8 @@ namespace {
 std::string log_name(const config::Config& config) {
   if (!config.record.log_name.empty()) return config.record.log_name;
   std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) != 0 || host[0] == '\0') return config.identity.trust_domain + "/log";
+  if (::gethostname(host.data(), host.size() - 1) != 0 || host[0] == '\0')
+    return config.identity.trust_domain + "/log";
   return fmt::format("{}/log/{}", config.identity.trust_domain, host.data());
 }
 
@@ -25,7 +26,9 @@ std::string log_name(const config::Config& config) {
 
 Recording::Recording(const config::Config& config, record::WorkloadDirectory& workloads,
                      std::function<void(std::uint32_t, const std::string&)> corrupt)
-    : config_(config), workloads_(workloads), corrupt_(std::move(corrupt)),
+    : config_(config),
+      workloads_(workloads),
+      corrupt_(std::move(corrupt)),
       call_log_(config.log_calls),
       push_(config.record.checkpoint_file, config.record.checkpoint_syslog) {}
 
@@ -76,7 +79,8 @@ Result<void> Recording::start_retention() {
   options.retain = std::chrono::duration_cast<std::chrono::seconds>(config_.record.retain);
   options.payload_size = config_.record.payload_size;
   options.record = [this](v1::Record record) { return recorder_->record_event(std::move(record)); };
-  auto retention = record::Retention::start(std::move(options), recorder_->log(), *recorder_->payload().files);
+  auto retention =
+      record::Retention::start(std::move(options), recorder_->log(), *recorder_->payload().files);
   if (!retention) return retention.error();
   retention_ = std::move(*retention);
   return {};

@@ -1,5 +1,5 @@
-// Everything between the proxies' rings and the evidence: makes the rings, runs the recorder and the retention,
-// counts and logs each call.
+// Everything between the proxies' rings and the evidence: makes the rings, runs the recorder and the
+// retention, counts and logs each call.
 //
 // Rings can be made before the recorder runs (it adopts what lies in their directory), so that the proxy of
 // the next callgated is up before it gets the state.
@@ -52,8 +52,8 @@ class Recording {
   record::WorkloadDirectory& workloads_;
   std::function<void(std::uint32_t, const std::string&)> corrupt_;
   Metrics metrics_;
-  CallLog call_log_;  // of the recorder's thread
-  CheckpointPush push_;   // of the log's thread
+  CallLog call_log_;     // of the recorder's thread
+  CheckpointPush push_;  // of the log's thread
   std::unique_ptr<record::Recorder> recorder_;
   std::unique_ptr<record::Retention> retention_;  // uses the recorder
 };

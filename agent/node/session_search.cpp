@@ -39,7 +39,11 @@ class Search {
  public:
   Search(const EvidenceReader& reader, index::Query query, inquiry::TextPattern pattern, std::uint32_t limit,
          control::Stream<v1::SearchPart>& stream)
-      : reader_(reader), query_(std::move(query)), pattern_(std::move(pattern)), limit_(limit), stream_(stream) {
+      : reader_(reader),
+        query_(std::move(query)),
+        pattern_(std::move(pattern)),
+        limit_(limit),
+        stream_(stream) {
     progress_.set_reached_ns(query_.until_ns);
   }
 
@@ -66,8 +70,7 @@ class Search {
     if (record.payload_reference().empty() || !reader_.reads(record)) return true;
     v1::PayloadChunk::State worst = v1::PayloadChunk::STATE_PRESENT;
     for (const Direction direction : {Direction::request, Direction::response}) {
-      for (const Kind kind :
-           {Kind::head, Kind::body, Kind::trailers, Kind::stream}) {
+      for (const Kind kind : {Kind::head, Kind::body, Kind::trailers, Kind::stream}) {
         const auto state = look_into(record, direction, kind);
         if (!state) return state.error();
         worst = std::max(worst, *state);
@@ -111,8 +114,7 @@ class Search {
     }
   }
 
-  bool tell_hit(const v1::Record& record, Direction direction, Kind kind,
-                const inquiry::TextMatch& match) {
+  bool tell_hit(const v1::Record& record, Direction direction, Kind kind, const inquiry::TextMatch& match) {
     if (hits_ == limit_) {
       progress_.set_limited(true);
       return false;

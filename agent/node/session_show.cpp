@@ -126,9 +126,8 @@ class PayloadSender {
     const bool head = !content(direction).head_sha256().empty();
     const bool body = !content(direction).body_sha256().empty();
     const bool captured = !head && content(direction).captured_size() > 0;
-    for (const auto& [kind, lost] :
-         {std::pair{Kind::head, head && sent(direction, Kind::head) == 0},
-          std::pair{Kind::body, body || captured}}) {
+    for (const auto& [kind, lost] : {std::pair{Kind::head, head && sent(direction, Kind::head) == 0},
+                                     std::pair{Kind::body, body || captured}}) {
       if (!lost) continue;
       auto& chunk = chunk_of(part, direction, kind);
       chunk.set_state(outcome.state);
@@ -156,7 +155,8 @@ Result<void> show_session(const EvidenceReader& reader, const v1::ShowSessionReq
   bool shown = false;
   bool noted = false;
   for (const v1::Record& record : *records) {
-    if (!reader.sees(record) || (!request.call_id().empty() && record.call_id() != request.call_id())) continue;
+    if (!reader.sees(record) || (!request.call_id().empty() && record.call_id() != request.call_id()))
+      continue;
     shown = true;
     v1::ShowSessionPart part;
     *part.mutable_record() = record;

@@ -25,7 +25,8 @@ Result<record::Cursor> parse_cursor(std::string_view text) {
 
 class Tail {
  public:
-  Tail(const EvidenceReader& reader, const inquiry::RecordFilter& filter, control::Stream<v1::TailItem>& stream)
+  Tail(const EvidenceReader& reader, const inquiry::RecordFilter& filter,
+       control::Stream<v1::TailItem>& stream)
       : reader_(reader), filter_(filter), stream_(stream) {}
 
   Result<void> run(const v1::TailSessionsRequest& request) {

@@ -3,7 +3,8 @@
 namespace callgate::cli {
 
 void add_audit(CLI::App& app, Context& context) {
-  auto* const group = app.add_subcommand("audit", "Verify the audit log, prove what is in it, hold and erase what lies beside it");
+  auto* const group = app.add_subcommand(
+      "audit", "Verify the audit log, prove what is in it, hold and erase what lies beside it");
   group->require_subcommand(1);
   add_audit_verify(*group, context);
   add_audit_checkpoint(*group, context);
@@ -16,7 +17,8 @@ void add_audit(CLI::App& app, Context& context) {
   group->footer(
       "The audit log is a transparency log (c2sp.org/tlog-tiles): nobody can change, remove or reorder an "
       "entry "
-      "without being found out by whoever has an older checkpoint. verify, checkpoint, check-proof and key read its "
+      "without being found out by whoever has an older checkpoint. verify, checkpoint, check-proof and key "
+      "read its "
       "files, so they work while the agent is down, and on a copy.\n"
       "\n"
       "Examples:\n"

@@ -19,8 +19,10 @@ struct Options {
 
 int erase(const Context& context, const Options& options) {
   if (!options.confirmed) {
-    return context.fail({"invalid", "what is erased cannot be brought back: look at it with `callgate sessions show`, then say "
-                                    "--yes"});
+    return context.fail(
+        {"invalid",
+         "what is erased cannot be brought back: look at it with `callgate sessions show`, then say "
+         "--yes"});
   }
   auto client = context.connect();
   if (!client) return context.fail(client.error());
@@ -33,7 +35,8 @@ int erase(const Context& context, const Options& options) {
     output.out << to_json(*reply) << '\n';
   } else {
     output.out << fmt::format("payload of session {} is erased: {} in {} blocks; its records stay\n",
-                              to_hex(as_bytes(reply->session_id())), show_size(reply->bytes()), reply->blocks());
+                              to_hex(as_bytes(reply->session_id())), show_size(reply->bytes()),
+                              reply->blocks());
   }
   return exit_ok;
 }
@@ -48,7 +51,8 @@ int reindex(const Context& context) {
     if (context.output.json) {
       context.output.out << to_json(*reply) << '\n';
     } else {
-      context.output.out << fmt::format("epoch {:06}: {} entries\n", reply->epoch(), show_number(reply->entries()));
+      context.output.out << fmt::format("epoch {:06}: {} entries\n", reply->epoch(),
+                                        show_number(reply->entries()));
       context.output.out.flush();
     }
     request.set_epoch(reply->next_epoch());
@@ -64,8 +68,10 @@ void add_audit_erase(CLI::App& audit, Context& context) {
   command->add_option("ID", options->id, "Of the session, or of a call in it, as lists show it")->required();
   command->add_flag("--yes", options->confirmed, "It cannot be brought back, and that is what is wanted");
   command->footer(
-      "The session's keys and bytes are overwritten in every file. Its records stay, and all proofs with them; digests in them "
-      "are salted, and the salt goes with the payload. The erasure is a record too. What a hold covers is not erased.\n"
+      "The session's keys and bytes are overwritten in every file. Its records stay, and all proofs with "
+      "them; digests in them "
+      "are salted, and the salt goes with the payload. The erasure is a record too. What a hold covers is "
+      "not erased.\n"
       "\n"
       "Examples:\n"
       "  callgate audit erase 3f2a91 --yes");
@@ -76,7 +82,8 @@ void add_audit_erase(CLI::App& audit, Context& context) {
 void add_audit_reindex(CLI::App& audit, Context& context) {
   auto* const command = audit.add_subcommand("reindex", "Make the index of the log anew");
   command->footer(
-      "The index only finds what the log has; a damaged one is made anew at the agent's start by itself. The old one answers "
+      "The index only finds what the log has; a damaged one is made anew at the agent's start by itself. The "
+      "old one answers "
       "until the new one is there.\n"
       "\n"
       "Examples:\n"

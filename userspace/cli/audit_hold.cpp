@@ -75,20 +75,25 @@ void add_audit_hold(CLI::App& audit, Context& context) {
   auto options = std::make_shared<Options>();  // shared: with the actions, which outlive this function
   auto* const set = group->add_subcommand("set", "Begin to hold");
   set->add_option("NAME", options->name, "What it is called, such as a case")->required();
-  set->add_option("--since", options->since, "Calls opened from then on: 7d (before now), 2026-01-31 or 2026-01-31T23:59:59Z")
+  set->add_option("--since", options->since,
+                  "Calls opened from then on: 7d (before now), 2026-01-31 or 2026-01-31T23:59:59Z")
       ->required()
       ->type_name("TIME");
-  set->add_option("--until", options->until, "Calls opened before or at; without it, also those to come")->type_name("TIME");
+  set->add_option("--until", options->until, "Calls opened before or at; without it, also those to come")
+      ->type_name("TIME");
   set->add_option("--reason", options->reason, "For whoever asks why");
-  set->callback([&context, options] { context.action = [&context, options] { return set_hold(context, *options); }; });
+  set->callback(
+      [&context, options] { context.action = [&context, options] { return set_hold(context, *options); }; });
   auto* const release = group->add_subcommand("release", "Hold no longer: what is old enough goes");
   release->add_option("NAME", options->name, "As the list shows it")->required();
-  release->callback(
-      [&context, options] { context.action = [&context, options] { return release_hold(context, *options); }; });
+  release->callback([&context, options] {
+    context.action = [&context, options] { return release_hold(context, *options); };
+  });
   auto* const list = group->add_subcommand("list", "List what is held");
   list->callback([&context] { context.action = [&context] { return list_holds(context); }; });
   group->footer(
-      "What is held is neither removed by age or size nor erased. Files are kept whole, so a hold keeps more than its "
+      "What is held is neither removed by age or size nor erased. Files are kept whole, so a hold keeps more "
+      "than its "
       "time, never less. Setting and releasing are records in the log.\n"
       "\n"
       "Examples:\n"

@@ -52,9 +52,10 @@ int prove(const Context& context, const Options& options) {
   if (context.output.json) return print_json(context, *reply);
   if (!options.to.empty()) return write_files(context, options, *reply);
   if (reply->proofs_size() != 1) {
-    return context.fail({"invalid", fmt::format("the session has {} records, and a proof is of one: give --to FILE, or "
-                                                "the id of one call",
-                                                reply->proofs_size())});
+    return context.fail(
+        {"invalid", fmt::format("the session has {} records, and a proof is of one: give --to FILE, or "
+                                "the id of one call",
+                                reply->proofs_size())});
   }
   context.output.out << safe_lines(reply->proofs(0).text());
   return exit_ok;
@@ -65,15 +66,19 @@ int prove(const Context& context, const Options& options) {
 void add_audit_prove(CLI::App& audit, Context& context) {
   auto options = std::make_shared<Options>();  // shared: with the action, which outlives this function
   auto* const command = audit.add_subcommand("prove", "Prove to others that the log has a call");
-  command->add_option("ID", options->id, "Of a session or a call, as lists show it; a beginning or an end will do")
+  command
+      ->add_option("ID", options->id,
+                   "Of a session or a call, as lists show it; a beginning or an end will do")
       ->required();
   command
       ->add_option("--to", options->to,
                    "Write the proof into this file; those of several calls into FILE-1, FILE-2 and so on")
       ->type_name("FILE");
   command->footer(
-      "A proof is complete in itself: with the log's public key (`callgate audit key`), anybody can check it, "
-      "without the log and without callgate. It shows the record, so give it only to those who may see that. The "
+      "A proof is complete in itself: with the log's public key (`callgate audit key`), anybody can check "
+      "it, "
+      "without the log and without callgate. It shows the record, so give it only to those who may see that. "
+      "The "
       "format is c2sp.org/tlog-proof.\n"
       "\n"
       "Examples:\n"

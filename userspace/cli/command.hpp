@@ -57,7 +57,8 @@ void add_sessions_replay(CLI::App& sessions, Context& context);
 void add_sessions_search(CLI::App& sessions, Context& context);
 void add_sessions_tail(CLI::App& sessions, Context& context);
 void add_sessions_export(CLI::App& sessions, Context& context);
-void add_audit(CLI::App& app, Context& context);  // verify, checkpoint, prove, check-proof, key, hold, erase, reindex
+void add_audit(CLI::App& app,
+               Context& context);  // verify, checkpoint, prove, check-proof, key, hold, erase, reindex
 void add_audit_verify(CLI::App& audit, Context& context);
 void add_audit_checkpoint(CLI::App& audit, Context& context);
 void add_audit_check_proof(CLI::App& audit, Context& context);

@@ -85,7 +85,8 @@ class Backend {
   [[nodiscard]] virtual Result<v1::ProveSessionReply> prove_session(const Peer&,
                                                                     const v1::ProveSessionRequest&) = 0;
   [[nodiscard]] virtual Result<v1::ListHoldsReply> list_holds(const Peer&) = 0;
-  [[nodiscard]] virtual Result<v1::ChangeHoldReply> change_hold(const Peer&, const v1::ChangeHoldRequest&) = 0;
+  [[nodiscard]] virtual Result<v1::ChangeHoldReply> change_hold(const Peer&,
+                                                                const v1::ChangeHoldRequest&) = 0;
   [[nodiscard]] virtual Result<v1::EraseSessionReply> erase_session(const Peer&,
                                                                     const v1::EraseSessionRequest&) = 0;
   [[nodiscard]] virtual Result<v1::ReindexReply> reindex(const Peer&, const v1::ReindexRequest&) = 0;

@@ -342,7 +342,9 @@ grpc::Status Service::Reindex(grpc::ServerContext* context, const v1::ReindexReq
                               v1::ReindexReply* reply) {
   return answer(
       *context, reply,
-      [&](const PeerProcess& asker) { return access_.may_administrate(asker.account, "make the index anew"); },
+      [&](const PeerProcess& asker) {
+        return access_.may_administrate(asker.account, "make the index anew");
+      },
       [&](const Peer& peer) { return backend_.reindex(peer, *request); });
 }
 

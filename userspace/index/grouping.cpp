@@ -4,8 +4,8 @@
 #include <unordered_map>
 
 #include "index/matcher.hpp"
-#include "index/search.hpp"
 #include "index/outcome_name.hpp"
+#include "index/search.hpp"
 
 namespace callgate::index {
 namespace {

@@ -30,9 +30,9 @@ struct RecordBuilder::Call {
   std::uint32_t pieces = 0;
   payload::Stream stream;
   std::array<std::uint8_t, 2 * salt_size> salts{};  // of both directions, as they are stored
-  bool saved = false;           // the journal has it open
-  bool touched = false;         // since the journal was told
-  bool record_changed = false;  // the same, of the record alone
+  bool saved = false;                               // the journal has it open
+  bool touched = false;                             // since the journal was told
+  bool record_changed = false;                      // the same, of the record alone
 };
 
 struct RecordBuilder::Session {

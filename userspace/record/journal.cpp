@@ -39,8 +39,8 @@ std::uint32_t checksum(const BatchHeader& header, Bytes content) {
 
 Result<void> append_batch(AppendFile& file, const Batch& batch, std::vector<iovec>& pieces) {
   if (batch.content.size() > largest_content) {
-    return make_error("batch_too_large", fmt::format("a batch of {} bytes is over the journal's limit",
-                                                     batch.content.size()));
+    return make_error("batch_too_large",
+                      fmt::format("a batch of {} bytes is over the journal's limit", batch.content.size()));
   }
   BatchHeader header{};
   header.magic = batch_magic;
@@ -180,9 +180,10 @@ Result<void> Journal::sync() {
     // The kernel reports lost pages once, and calls them clean from then on: nobody can say any more what of
     // this file is on disk.
     const std::lock_guard lock(mutex_);
-    sync_failure_ = make_error(
-        "journal_not_synced", fmt::format("{} could not be put on disk ({}): check the disk, then restart callgated",
-                                          file->path(), std::strerror(reason)));
+    sync_failure_ =
+        make_error("journal_not_synced",
+                   fmt::format("{} could not be put on disk ({}): check the disk, then restart callgated",
+                               file->path(), std::strerror(reason)));
     return *sync_failure_;
   }
   // Only a recovery reads it: what the node's workloads read should not be pushed out for it.

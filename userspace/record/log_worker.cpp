@@ -180,7 +180,8 @@ Result<void> LogWorker::take() {
 Result<void> LogWorker::append(LogBatch& batch) {
   for (; next_entry_ < batch.entries.size(); ++next_entry_) {
     const LogEntry& entry = batch.entries[next_entry_];
-    const auto position = log_->append(as_bytes(std::string_view(batch.content).substr(entry.offset, entry.size)));
+    const auto position =
+        log_->append(as_bytes(std::string_view(batch.content).substr(entry.offset, entry.size)));
     if (!position) return position.error();
     add_to_index(*position, entry.record);
     newest_ = *position;
@@ -233,9 +234,10 @@ void LogWorker::note_index(const Result<void>& result) {
     return;
   }
   if (std::exchange(index_failing_, true)) return;
-  log_error("index_not_written", {{"code", result.error().code},
-                                  {"detail", result.error().message},
-                                  {"next", "calls are recorded all the same; `callgate audit reindex` makes it anew"}});
+  log_error("index_not_written",
+            {{"code", result.error().code},
+             {"detail", result.error().message},
+             {"next", "calls are recorded all the same; `callgate audit reindex` makes it anew"}});
 }
 
 void LogWorker::note_failure(const Result<void>& result) {

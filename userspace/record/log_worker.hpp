@@ -32,7 +32,8 @@ namespace callgate::record {
 struct LogOptions {
   tlog::AuditLogOptions log;
   index::IndexOptions index;
-  std::chrono::milliseconds sync_interval{100};  // of journal and payload to disk; 0: only when asked or stopping
+  std::chrono::milliseconds sync_interval{
+      100};  // of journal and payload to disk; 0: only when asked or stopping
   std::chrono::milliseconds checkpoint_interval{1000};
   std::chrono::milliseconds retry_interval{500};  // after a failure
   // More is on disk, on the log's thread; see take_synced(). Must not block.
@@ -45,7 +46,7 @@ struct LogOptions {
 struct ClosedEpoch {
   std::uint64_t number = 0;
   std::uint64_t entries = 0;
-  std::uint64_t first_ns = 0;        // the earliest and latest time of its records, since 1970
+  std::uint64_t first_ns = 0;  // the earliest and latest time of its records, since 1970
   std::uint64_t last_ns = 0;
   std::uint32_t retain_seconds = 0;  // the longest that a record of it asks for; 0: none does
   std::string checkpoint;            // its last one
@@ -95,8 +96,8 @@ class LogWorker {
   [[nodiscard]] std::uint64_t entries() const;
   // Makes the index of an epoch anew; how many entries it has. Error not_found.
   [[nodiscard]] Result<std::uint64_t> reindex(std::uint32_t number);
-  // A proof that a record is in the log, waiting for the checkpoint that covers it. Errors: not_found, busy (no
-  // checkpoint comes: see failure()), those of the log.
+  // A proof that a record is in the log, waiting for the checkpoint that covers it. Errors: not_found, busy
+  // (no checkpoint comes: see failure()), those of the log.
   [[nodiscard]] Result<std::string> prove(index::Position position) const;
 
   [[nodiscard]] tlog::AuditLog& log() { return *log_; }
@@ -133,7 +134,7 @@ class LogWorker {
   // The thread's own.
   RecordPosition last_position_;
   std::deque<LogBatch> taking_;
-  std::size_t next_entry_ = 0;              // of taking_.front()
+  std::size_t next_entry_ = 0;               // of taking_.front()
   std::map<RingOwner, std::uint64_t> seen_;  // positions of what was taken
   std::uint64_t last_batch_ = 0;
   std::uint64_t sync_tried_ns_ = 0;

@@ -14,9 +14,10 @@ namespace callgate::record {
 namespace {
 
 Error not_a_record(index::Position position) {
-  return make_error("record_damaged",
-                    fmt::format("entry {} of epoch {} of the log is no record: check it with `callgate audit verify`",
-                                index::entry_of(position), index::epoch_of(position)));
+  return make_error(
+      "record_damaged",
+      fmt::format("entry {} of epoch {} of the log is no record: check it with `callgate audit verify`",
+                  index::entry_of(position), index::epoch_of(position)));
 }
 
 }  // namespace
@@ -46,11 +47,13 @@ Result<void> LogWorker::find_last_position() {
 Result<void> LogWorker::catch_up_index() {
   const auto epochs = log_->epochs();
   for (const std::uint64_t known : index_->epochs()) {
-    const bool exists = std::any_of(epochs.begin(), epochs.end(), [&](const auto& epoch) { return epoch.number == known; });
+    const bool exists =
+        std::any_of(epochs.begin(), epochs.end(), [&](const auto& epoch) { return epoch.number == known; });
     if (!exists) CALLGATE_TRY(index_->drop(known));
   }
   for (const std::uint64_t number : index_->damaged()) {
-    log_warning("index_damaged", {{"epoch", std::to_string(number)}, {"next", "it is made anew from the log"}});
+    log_warning("index_damaged",
+                {{"epoch", std::to_string(number)}, {"next", "it is made anew from the log"}});
     CALLGATE_TRY(index_->drop(number));
   }
   for (const auto& epoch : epochs) {
@@ -80,22 +83,23 @@ Result<void> LogWorker::index_epoch(std::uint64_t number) {
 Result<ClosedEpoch> LogWorker::survey(std::uint64_t number) const {
   ClosedEpoch found;
   found.number = number;
-  const auto visited = log_->visit(index::make_position(number, 0), [&](index::Position position, Bytes entry) {
-    if (index::epoch_of(position) != number) return false;
-    v1::Record record;
-    if (!record.ParseFromArray(entry.data(), static_cast<int>(entry.size()))) {
-      // Nobody knows how long it is to be kept.
-      found.retain_seconds = ~std::uint32_t{0};
-      return true;
-    }
-    const std::uint64_t closed_ns = std::max(record.opened_ns(), record.closed_ns());
-    if (record.opened_ns() != 0 && (found.first_ns == 0 || record.opened_ns() < found.first_ns))
-      found.first_ns = record.opened_ns();
-    found.last_ns = std::max(found.last_ns, closed_ns);
-    found.retain_seconds = std::max(found.retain_seconds, record.retain_seconds());
-    ++found.entries;
-    return true;
-  });
+  const auto visited =
+      log_->visit(index::make_position(number, 0), [&](index::Position position, Bytes entry) {
+        if (index::epoch_of(position) != number) return false;
+        v1::Record record;
+        if (!record.ParseFromArray(entry.data(), static_cast<int>(entry.size()))) {
+          // Nobody knows how long it is to be kept.
+          found.retain_seconds = ~std::uint32_t{0};
+          return true;
+        }
+        const std::uint64_t closed_ns = std::max(record.opened_ns(), record.closed_ns());
+        if (record.opened_ns() != 0 && (found.first_ns == 0 || record.opened_ns() < found.first_ns))
+          found.first_ns = record.opened_ns();
+        found.last_ns = std::max(found.last_ns, closed_ns);
+        found.retain_seconds = std::max(found.retain_seconds, record.retain_seconds());
+        ++found.entries;
+        return true;
+      });
   if (!visited) return visited.error();
   return found;
 }
@@ -125,13 +129,15 @@ Result<std::uint64_t> LogWorker::reindex(std::uint32_t number) {
   std::uint64_t entries = 0;
   const auto source = [&](const index::AddEntry& add) -> Result<void> {
     Result<void> result;
-    const auto visited = log_->visit(index::make_position(number, 0), [&](index::Position position, Bytes entry) {
-      if (index::epoch_of(position) != number) return false;
-      v1::Record record;
-      result = record.ParseFromArray(entry.data(), static_cast<int>(entry.size())) ? add(position, record)
-                                                                                  : not_a_record(position);
-      return result.has_value();
-    });
+    const auto visited =
+        log_->visit(index::make_position(number, 0), [&](index::Position position, Bytes entry) {
+          if (index::epoch_of(position) != number) return false;
+          v1::Record record;
+          result = record.ParseFromArray(entry.data(), static_cast<int>(entry.size()))
+                       ? add(position, record)
+                       : not_a_record(position);
+          return result.has_value();
+        });
     if (!visited) return visited.error();
     return result;
   };

@@ -19,8 +19,8 @@ struct PayloadOptions {
 
 struct PayloadStore {
   payload::KeyRing keys;
-  std::unique_ptr<payload::Files> files;     // any thread
-  std::unique_ptr<payload::Writer> writer;   // the recorder's thread
+  std::unique_ptr<payload::Files> files;    // any thread
+  std::unique_ptr<payload::Writer> writer;  // the recorder's thread
 
   // Errors: those of KeyRing::load(), Files::open() and Writer::open().
   [[nodiscard]] static Result<std::unique_ptr<PayloadStore>> open(const PayloadOptions& options) {

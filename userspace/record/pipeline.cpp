@@ -37,7 +37,8 @@ void append_record(v1::Record record, LogBatch& batch) {
 // Where the builder puts what becomes of the pending batch.
 class Pipeline::Sink final : public RecordSink {
  public:
-  explicit Sink(Pipeline& pipeline) : payload_(*pipeline.payload_->writer), batch_(pipeline.pending_->batch) {}
+  explicit Sink(Pipeline& pipeline)
+      : payload_(*pipeline.payload_->writer), batch_(pipeline.pending_->batch) {}
 
   void add_payload(payload::Stream& stream, const payload::Piece& piece, Bytes bytes) override {
     payload_.add(stream, piece, bytes);
@@ -66,9 +67,9 @@ class Pipeline::Replay final : public JournalReader {
     return {};
   }
   void damaged(const std::string& file, std::uint64_t bytes) override {
-    log_warning("journal_tail_cut", {{"file", file},
-                                     {"bytes", std::to_string(bytes)},
-                                     {"reason", "the last write was not finished"}});
+    log_warning(
+        "journal_tail_cut",
+        {{"file", file}, {"bytes", std::to_string(bytes)}, {"reason", "the last write was not finished"}});
     cut_bytes_ += bytes;
   }
 
@@ -82,9 +83,10 @@ class Pipeline::Replay final : public JournalReader {
       event.set_type(v1::Event::TYPE_RECOVERY);
       event.set_bytes(cut_bytes_);
       event.set_count(refused_);
-      event.set_detail(fmt::format("the journal ended in {} bytes of a write that was not finished; {} of its "
-                                   "batches could not be read",
-                                   cut_bytes_, refused_));
+      event.set_detail(
+          fmt::format("the journal ended in {} bytes of a write that was not finished; {} of its "
+                      "batches could not be read",
+                      cut_bytes_, refused_));
       events_.push_back(std::move(record));
     }
     return std::move(events_);
@@ -233,8 +235,9 @@ Result<void> Pipeline::commit() {
   if (log_->backlog() > largest_backlog) {
     const auto failure = log_->failure();
     return failure ? *failure
-                   : make_error("log_behind",
-                                "the disk is too slow for the audit log: calls that must be recorded wait for it");
+                   : make_error(
+                         "log_behind",
+                         "the disk is too slow for the audit log: calls that must be recorded wait for it");
   }
   CALLGATE_TRY(payload_->writer->commit());
   CALLGATE_TRY(

@@ -96,7 +96,8 @@ Result<void> RecordBuilder::apply_event(Ring& ring, Bytes event, RecordPosition&
   const auto parsed = parse_event(event);
   if (!parsed) return parsed.error();
   if (const auto* payload = std::get_if<PayloadView>(&*parsed)) return add_payload(ring, *payload, sink);
-  if (const auto* session = std::get_if<SessionOpened>(&*parsed)) return open_session(ring, *session, directory);
+  if (const auto* session = std::get_if<SessionOpened>(&*parsed))
+    return open_session(ring, *session, directory);
   if (const auto* opened = std::get_if<CallOpenedView>(&*parsed)) return open_call(ring, *opened);
   if (const auto* decided = std::get_if<CallDecidedView>(&*parsed)) return note_decision(ring, *decided);
   if (const auto* upstream = std::get_if<CallUpstreamView>(&*parsed)) return note_upstream(ring, *upstream);
@@ -110,7 +111,8 @@ Result<void> RecordBuilder::apply_event(Ring& ring, Bytes event, RecordPosition&
   return close_session(ring, std::get<SessionClosedView>(*parsed), position, sink);
 }
 
-Result<void> RecordBuilder::open_session(Ring& ring, const SessionOpened& event, WorkloadDirectory& directory) {
+Result<void> RecordBuilder::open_session(Ring& ring, const SessionOpened& event,
+                                         WorkloadDirectory& directory) {
   CALLGATE_TRY(check_owner(ring.owner, event.session));
   if (ring.sessions.size() >= limits_.open_sessions) {
     return make_error("too_many_open", fmt::format("more than {} sessions are open", limits_.open_sessions));
@@ -338,7 +340,8 @@ void RecordBuilder::note_gap(const Gap& event, WorkloadDirectory& directory, con
   add_record(position, record, sink);
 }
 
-// Whole days, so that payload lies in few files; where policies ask for very many different times, fewer still.
+// Whole days, so that payload lies in few files; where policies ask for very many different times, fewer
+// still.
 std::uint32_t RecordBuilder::retention_class(std::uint32_t seconds) {
   constexpr std::uint32_t day = 24 * 3600;
   constexpr std::uint32_t most_days = ~std::uint32_t{0} / day;

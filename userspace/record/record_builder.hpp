@@ -1,5 +1,5 @@
-// Turns the events of rings into records and payload. Holds what is open, and knows what of that changed since
-// the journal was told. One thread.
+// Turns the events of rings into records and payload. Holds what is open, and knows what of that changed
+// since the journal was told. One thread.
 #pragma once
 
 #include <cstddef>
@@ -55,9 +55,9 @@ class RecordBuilder {
     std::size_t bytes = 0;       // of the events that were valid
     std::optional<Error> error;  // why the next one was not; nothing after it was looked at
   };
-  // Applies whole events (as RingReader::read returns them) of the ring of `owner`, which become batch `batch`
-  // of the journal. Errors: those of parse_event, and foreign_id, unknown_session, unknown_call, duplicate_id,
-  // too_many_open.
+  // Applies whole events (as RingReader::read returns them) of the ring of `owner`, which become batch
+  // `batch` of the journal. Errors: those of parse_event, and foreign_id, unknown_session, unknown_call,
+  // duplicate_id, too_many_open.
   Applied apply(RingOwner owner, Bytes events, std::uint64_t batch, WorkloadDirectory& directory,
                 RecordSink& sink);
 

@@ -48,7 +48,7 @@ struct RecorderStatus {
   std::uint64_t open_calls = 0;
   std::uint64_t journal_bytes = 0;
   std::uint64_t synced_at_ns = 0;  // of payload and journal; since 1970
-  std::uint64_t records = 0;  // in the log, with those of other things than calls
+  std::uint64_t records = 0;       // in the log, with those of other things than calls
 };
 
 class Recorder {

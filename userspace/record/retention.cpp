@@ -23,7 +23,8 @@ constexpr std::int64_t believable_jump_ns = 24 * 3600 * static_cast<std::int64_t
 std::int64_t clock_offset_ns() {
   timespec boot{};
   ::clock_gettime(CLOCK_BOOTTIME, &boot);
-  const auto since_boot = static_cast<std::uint64_t>(boot.tv_sec) * second_ns + static_cast<std::uint64_t>(boot.tv_nsec);
+  const auto since_boot =
+      static_cast<std::uint64_t>(boot.tv_sec) * second_ns + static_cast<std::uint64_t>(boot.tv_nsec);
   return static_cast<std::int64_t>(wall_ns() - since_boot);
 }
 
@@ -72,10 +73,12 @@ Result<void> Retention::load_holds() {
   if (!content) return content.error();
   v1::Holds holds;
   if (!holds.ParseFromString(*content)) {
-    return make_error("holds_damaged",
-                      fmt::format("{} cannot be read, so nobody knows what must be kept: restore it from a backup, or move it "
-                                  "away and set the holds again (`callgate audit hold`)",
-                                  options_.holds_file));
+    return make_error(
+        "holds_damaged",
+        fmt::format(
+            "{} cannot be read, so nobody knows what must be kept: restore it from a backup, or move it "
+            "away and set the holds again (`callgate audit hold`)",
+            options_.holds_file));
   }
   for (const auto& hold : holds.holds())
     holds_.push_back({hold.name(), hold.since_ns(), hold.until_ns(), hold.reason()});
@@ -101,7 +104,8 @@ Result<void> Retention::add_hold(const Hold& hold) {
   const std::lock_guard one(work_);  // nothing is removed beside this
   std::vector<Hold> holds = this->holds();
   if (std::any_of(holds.begin(), holds.end(), [&](const Hold& other) { return other.name == hold.name; }))
-    return make_error("exists", fmt::format("there is a hold {} already: release it, or take another name", hold.name));
+    return make_error("exists",
+                      fmt::format("there is a hold {} already: release it, or take another name", hold.name));
   holds.push_back(hold);
   CALLGATE_TRY(save_holds(holds));
   const std::lock_guard lock(mutex_);
@@ -112,7 +116,8 @@ Result<void> Retention::add_hold(const Hold& hold) {
 Result<void> Retention::release_hold(const std::string& name) {
   const std::lock_guard one(work_);
   std::vector<Hold> holds = this->holds();
-  const auto found = std::find_if(holds.begin(), holds.end(), [&](const Hold& hold) { return hold.name == name; });
+  const auto found =
+      std::find_if(holds.begin(), holds.end(), [&](const Hold& hold) { return hold.name == name; });
   if (found == holds.end())
     return make_error("not_found", fmt::format("there is no hold {}: see `callgate audit hold list`", name));
   holds.erase(found);
@@ -192,9 +197,10 @@ Result<void> Retention::expire_payload(std::uint64_t now_ns) {
   }
   const bool over = total > options_.payload_size;
   if (over && !std::exchange(over_warned_, true)) {
-    log_warning("payload_over_limit",
-                {{"bytes", std::to_string(total)},
-                 {"next", "what is left is held: see `callgate audit hold list`, or raise record.payload_size"}});
+    log_warning(
+        "payload_over_limit",
+        {{"bytes", std::to_string(total)},
+         {"next", "what is left is held: see `callgate audit hold list`, or raise record.payload_size"}});
   }
   if (!over) over_warned_ = false;
   return {};
@@ -222,7 +228,8 @@ Result<void> Retention::expire_epochs(std::uint64_t now_ns) {
   for (const ClosedEpoch& epoch : *epochs) {
     const std::uint64_t seconds =
         std::max<std::uint64_t>(epoch.retain_seconds, static_cast<std::uint64_t>(options_.retain.count()));
-    if (epoch.last_ns / second_ns + seconds >= now_ns / second_ns || held(epoch.first_ns, epoch.last_ns)) return {};
+    if (epoch.last_ns / second_ns + seconds >= now_ns / second_ns || held(epoch.first_ns, epoch.last_ns))
+      return {};
     v1::Record record = expiry("an epoch of the log, older than anything in it is kept");
     v1::Event& event = *record.mutable_event();
     event.set_name(fmt::format("{:06}", epoch.number));
@@ -232,7 +239,8 @@ Result<void> Retention::expire_epochs(std::uint64_t now_ns) {
     event.set_checkpoint(epoch.checkpoint);
     CALLGATE_TRY(options_.record(std::move(record)));
     log_.remove_epoch(epoch.number);
-    log_info("epoch_removed", {{"epoch", std::to_string(epoch.number)}, {"entries", std::to_string(epoch.entries)}});
+    log_info("epoch_removed",
+             {{"epoch", std::to_string(epoch.number)}, {"entries", std::to_string(epoch.entries)}});
   }
   return {};
 }

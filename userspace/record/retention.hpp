@@ -30,8 +30,9 @@ struct Hold {
 
 struct RetentionOptions {
   std::string holds_file;
-  std::chrono::seconds retain{90L * 24 * 3600};               // where a policy does not say more
-  std::uint64_t payload_size = std::uint64_t{8} << 30U;  // bytes of payload; the oldest goes when there is more
+  std::chrono::seconds retain{90L * 24 * 3600};  // where a policy does not say more
+  std::uint64_t payload_size = std::uint64_t{8}
+                               << 30U;  // bytes of payload; the oldest goes when there is more
   std::chrono::seconds file_age{3600};  // of payload files, as the writer was told
   std::chrono::milliseconds interval{60'000};
   // Makes a record of a removal, and returns when the journal has it.

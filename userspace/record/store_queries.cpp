@@ -11,9 +11,10 @@ namespace callgate::record {
 namespace {
 
 Error damaged(std::uint64_t position) {
-  return make_error("record_damaged",
-                    fmt::format("entry {} of epoch {} of the log is no record: check it with `callgate audit verify`",
-                                index::entry_of(position), index::epoch_of(position)));
+  return make_error(
+      "record_damaged",
+      fmt::format("entry {} of epoch {} of the log is no record: check it with `callgate audit verify`",
+                  index::entry_of(position), index::epoch_of(position)));
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ using Cursor = std::uint64_t;
 struct RecordPage {
   std::vector<v1::Record> records;
   std::vector<Cursor> cursors;  // where they are
-  std::string next;  // for the next page; empty: that was all
+  std::string next;             // for the next page; empty: that was all
 };
 
 struct TailPage {
@@ -32,8 +32,8 @@ struct TailPage {
   Cursor next = 0;              // behind all that was looked at
 };
 
-// Any thread. Errors: not_found, ambiguous, bad_id, bad_cursor, invalid, index_damaged, record_damaged, system
-// errors.
+// Any thread. Errors: not_found, ambiguous, bad_id, bad_cursor, invalid, index_damaged, record_damaged,
+// system errors.
 class StoreQueries {
  public:
   // Both outlive this.
@@ -42,7 +42,9 @@ class StoreQueries {
   // Calls and flows. `cursor` is a page's `next`, or empty.
   [[nodiscard]] Result<RecordPage> list(const index::Query& query, index::Sort sort, std::string_view cursor,
                                         std::size_t limit) const;
-  [[nodiscard]] Result<std::uint64_t> count(const index::Query& query) const { return log_.index().count(query); }
+  [[nodiscard]] Result<std::uint64_t> count(const index::Query& query) const {
+    return log_.index().count(query);
+  }
   [[nodiscard]] Result<index::Groups> count_by(const index::Query& query, index::GroupBy column) const {
     return log_.index().count_by(query, column);
   }
@@ -64,8 +66,8 @@ class StoreQueries {
     return log_.wait_newer(after, timeout_ms);
   }
 
-  // Pieces of a call's payload, in the order in which they passed; call and place of `query` are the record's.
-  // Errors: those of payload::visit().
+  // Pieces of a call's payload, in the order in which they passed; call and place of `query` are the
+  // record's. Errors: those of payload::visit().
   [[nodiscard]] Result<payload::Visited> payload(const v1::Record& record, payload::Query query,
                                                  const payload::Visitor& visitor) const;
 

@@ -1,5 +1,5 @@
-// Arbitrary bytes as what a proxy wrote into its ring: through the builder in two batches, a snapshot of it, and
-// its end. What the journal was told of changes must lead to the same as what they came from.
+// Arbitrary bytes as what a proxy wrote into its ring: through the builder in two batches, a snapshot of it,
+// and its end. What the journal was told of changes must lead to the same as what they came from.
 #include <cstdint>
 
 #include <google/protobuf/util/message_differencer.h>

@@ -1,7 +1,8 @@
 // Preloaded into a program, keeps a copy of what would survive the end of the machine: of each file below a
 // directory the content as of its last sync, under the names that its directory had at that directory's last
 // sync. What was written but not synced is not in the copy, nor is a name that no sync made durable. New
-// directories count as durable, as they are on every journalling file system once something in them was synced.
+// directories count as durable, as they are on every journalling file system once something in them was
+// synced.
 //
 //   DURABLE_ROOT    the directory
 //   DURABLE_COPY    where the copy is: files/<inode>, and tree/ with symbolic links to them
@@ -62,7 +63,8 @@ void copy_names(const std::string& directory, const fs::path& within) {
   const fs::path copy = fs::path(variable("DURABLE_COPY")) / "tree" / within;
   fs::create_directories(copy);
   for (const auto& entry : fs::directory_iterator(copy)) {
-    if (entry.is_symlink() && !fs::exists(fs::path(directory) / entry.path().filename())) fs::remove(entry.path());
+    if (entry.is_symlink() && !fs::exists(fs::path(directory) / entry.path().filename()))
+      fs::remove(entry.path());
   }
   for (const auto& entry : fs::directory_iterator(directory)) {
     struct stat status {};

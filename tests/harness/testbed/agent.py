@@ -61,8 +61,10 @@ tls:
             file.write(text)
         os.rename(temporary, os.path.join(self.policies, name))
 
-    def start(self, wait=True, open_files=None):
+    def start(self, wait=True, open_files=None, variables=()):
+        """`variables`: of callgated's environment, "NAME=VALUE" each."""
         limited = ["prlimit", f"--nofile={open_files}:{open_files}"] if open_files else []
+        limited += ["env", *variables] if variables else []
         with open(self.log_path, "ab") as log:
             self.process = self.node.start(*limited, os.path.join(self.bed.binaries, "callgated"), "--config", self.configuration,
                                            stdout=log, stderr=log)

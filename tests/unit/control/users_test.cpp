@@ -106,7 +106,7 @@ void check_sees_only(Client& client) {
   v1::ShowSessionRequest show;
   show.set_id("abcdef");
   CHECK(code_of(client.show_session(show, [](const v1::ShowSessionPart&) { return false; })) == "ok");
-  CHECK(code_of(client.tail_sessions({}, [](const v1::Record&) { return false; })) == "ok");
+  CHECK(code_of(client.tail_sessions({}, [](const v1::TailItem&) { return false; })) == "ok");
   CHECK(code_of(client.enroll(enroll_first())) == "denied");
   CHECK(code_of(client.unenroll({})) == "denied");
   CHECK(code_of(client.start_run(run_as(""))) == "denied");

@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "policy/text_pattern.hpp"
-#include "record/record_fields.hpp"
 
 namespace callgate::index::test {
 namespace {
@@ -85,7 +84,7 @@ bool matches(const Query& query, const v1::Record& record) {
          same(query.error_code, record.error_code()) &&
          (!query.status ||
           (record.status() >= query.status->first && record.status() <= query.status->last)) &&
-         (!query.session || record::id_from_bytes(record.session_id()) == *query.session) &&
+         (!query.session || id_from_bytes(record.session_id()) == *query.session) &&
          duration_us(record) >= query.min_duration_us &&
          (!query.visible || query.visible(record.workload().registry_id(), record.workload().name()));
 }
@@ -246,7 +245,7 @@ Result<std::vector<Position>> list_all(const Index& index, const Query& query, S
 }
 
 std::string id_bytes_of(const Id& id) {
-  return record::id_bytes(id);
+  return id_bytes(id);
 }
 
 }  // namespace callgate::index::test

@@ -60,8 +60,7 @@ TEST_CASE("A journal gives back what was appended, in all segments that are need
     REQUIRE(journal->start_segment("third", 3).has_value());
     journal->remove_through(2);
   }
-  CHECK(replay(directory.path()).texts ==
-        std::vector<std::string>{"1:2:second", "2:3:three", "1:3:third"});
+  CHECK(replay(directory.path()).texts == std::vector<std::string>{"1:2:second", "2:3:three", "1:3:third"});
 }
 
 TEST_CASE("Syncs go on beside appends and new segments") {

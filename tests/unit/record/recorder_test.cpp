@@ -198,7 +198,8 @@ TEST_CASE("A call becomes one record with its payload, its salted digests and th
   CHECK(record.status() == 200);
   CHECK(record.decision().rule() == "rule");
   const StoreQueries& queries = recorder->queries();
-  CHECK(text_of(queries, record, payload::Direction::request, payload::Kind::head) == "GET / HTTP/1.1\r\n\r\n");
+  CHECK(text_of(queries, record, payload::Direction::request, payload::Kind::head) ==
+        "GET / HTTP/1.1\r\n\r\n");
   CHECK(text_of(queries, record, payload::Direction::request, payload::Kind::body) == "the request");
   CHECK(text_of(queries, record, payload::Direction::response, payload::Kind::body) == "the response");
   const std::string salts = text_of(queries, record, payload::Direction::request, payload::Kind::salts);
@@ -227,8 +228,10 @@ TEST_CASE("Payload over a call's limit is hashed and counted, and marked as cut"
   CHECK(record.request().truncated());
   CHECK(record.request().captured_size() == 1000);
   CHECK(record.request().hashed_size() == body.size());
-  CHECK(text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::body) == body.substr(0, 600));
-  const std::string salts = text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::salts);
+  CHECK(text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::body) ==
+        body.substr(0, 600));
+  const std::string salts =
+      text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::salts);
   CHECK(record.request().body_sha256() == sha256(salts.substr(0, 16) + body));
 }
 
@@ -398,7 +401,8 @@ TEST_CASE("A stopped recorder goes on where it was, with what was open") {
   CHECK(record.workload().name() == "workload-7");
   CHECK(bench.names.asked == asked);
   CHECK(text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::body) == "one two");
-  const std::string salts = text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::salts);
+  const std::string salts =
+      text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::salts);
   CHECK(record.request().body_sha256() == sha256(salts.substr(0, 16) + "one two"));
 }
 
@@ -482,8 +486,10 @@ TEST_CASE(
       ++interrupted;
     } else {
       CHECK(closed.count(record.call_id()) == 1);
-      const auto body = text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::body);
-      const auto salts = text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::salts);
+      const auto body =
+          text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::body);
+      const auto salts =
+          text_of(recorder->queries(), record, payload::Direction::request, payload::Kind::salts);
       if (!body.empty()) CHECK(record.request().body_sha256() == sha256(salts.substr(0, 16) + body));
     }
   }
@@ -543,10 +549,11 @@ TEST_CASE("Readers run beside the recorder") {
           const auto shown = recorder->queries().show(id_from_bytes(record.session_id()));
           if (!shown || shown->empty()) right = false;
           std::size_t bytes = 0;
-          const auto read = recorder->queries().payload(shown->front(), {}, [&](const payload::PieceView& piece) {
-            bytes += piece.bytes.size();
-            return true;
-          });
+          const auto read =
+              recorder->queries().payload(shown->front(), {}, [&](const payload::PieceView& piece) {
+                bytes += piece.bytes.size();
+                return true;
+              });
           if (!read || bytes == 0) right = false;
         }
         (void)recorder->status();
