@@ -1,0 +1,101 @@
+// Events that change what was said before, or tell of what could not be said.
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "callgate/v1/journal.pb.h"
+#include "record/record_builder.hpp"
+#include "temporary.hpp"
+#include "traffic.hpp"
+
+namespace callgate::record {
+namespace {
+
+class Nobody final : public SessionSource {
+ public:
+  v1::JournalAnnotation annotate(const SessionOpened&) override { return {}; }
+};
+
+class Kept final : public RecordSink {
+ public:
+  std::uint64_t add_payload(const PayloadFrame&, Bytes) override { return ++frames_; }
+  void add_record(const RecordPosition&, const Id&, const Id&, const v1::Record& record) override {
+    records.push_back(record);
+  }
+  std::vector<v1::Record> records;
+
+ private:
+  std::uint64_t frames_ = 0;
+};
+
+struct Building {
+  Building() : proxy(directory.path(), {1, 0}) {}
+
+  RecordBuilder::Applied apply() {
+    auto reader =
+        RingReader::open(Fd(::open((directory / ring_name({1, 0})).c_str(), O_RDWR | O_CLOEXEC))).value();
+    const Bytes events = reader.read(buffer).value();
+    REQUIRE(reader.release().has_value());
+    return builder.apply({1, 0}, events, ++batch, source, sink);
+  }
+
+  test::TemporaryDirectory directory;
+  test::Proxy proxy;
+  Nobody source;
+  Kept sink;
+  RecordBuilder builder{BuilderLimits{}};
+  std::vector<std::uint8_t> buffer = std::vector<std::uint8_t>(max_event_size);
+  std::uint64_t batch = 0;
+};
+
+CallDecided decided(const Id& call, Verdict verdict) {
+  CallDecided event{};
+  event.call = call;
+  event.verdict = verdict;
+  return event;
+}
+
+TEST_CASE("A second decision takes the place of the first, with its trial") {
+  Building building;
+  test::Proxy& proxy = building.proxy;
+  const Id session = proxy.ids.next();
+  const Id call = proxy.ids.next();
+  REQUIRE(proxy.open_session(session));
+  REQUIRE(proxy.open_call(session, call));
+  REQUIRE(
+      proxy.events.call_decided(decided(call, Verdict::deny), {"p", "", "body_too_large", "t", "r", "why"}));
+  REQUIRE(proxy.events.call_decided(decided(call, Verdict::allow), {"q", "small", "allowed_by_rule"}));
+  REQUIRE(proxy.close_call(call));
+  CHECK_FALSE(building.apply().error);
+  REQUIRE(building.sink.records.size() == 1);
+  const v1::Decision& decision = building.sink.records[0].decision();
+  CHECK(decision.verdict() == v1::VERDICT_ALLOW);
+  CHECK(decision.enforced());
+  CHECK(decision.policy() == "q");
+  CHECK(decision.rule() == "small");
+  CHECK(decision.reason() == "allowed_by_rule");
+  CHECK_FALSE(decision.has_trial());
+}
+
+TEST_CASE("A decision of a call that is not open is an error") {
+  Building building;
+  REQUIRE(building.proxy.events.call_decided(decided({1, 0, 5}, Verdict::allow), {}));
+  CHECK(building.apply().error->code == "unknown_call");
+}
+
+TEST_CASE("What gaps tell of is summed up, whatever they say") {
+  Building building;
+  Gap gap{};
+  gap.lost_calls = 3;
+  gap.lost_events = 5;
+  REQUIRE(building.proxy.events.gap(gap));
+  gap.lost_calls = gap.lost_events = ~std::uint64_t{0} - 1;
+  REQUIRE(building.proxy.events.gap(gap));
+  CHECK_FALSE(building.apply().error);
+  CHECK(building.builder.lost_calls() == ~std::uint64_t{0});
+  CHECK(building.sink.records.empty());
+}
+
+}  // namespace
+}  // namespace callgate::record
