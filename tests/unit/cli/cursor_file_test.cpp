@@ -16,8 +16,8 @@ TEST_CASE("a place is kept from one command to the next") {
     auto file = CursorFile::open(path);
     REQUIRE(file.has_value());
     CHECK(file->cursor().empty());
-    CHECK(file->keep("18446744073709551615.100"));
-    CHECK(file->keep("7"));
+    CHECK(file->keep("18446744073709551615.100").has_value());
+    CHECK(file->keep("7").has_value());
   }
   auto file = CursorFile::open(path);
   REQUIRE(file.has_value());
@@ -29,7 +29,7 @@ TEST_CASE("two commands do not share a place") {
   const auto path = directory.path + "/cursor";
   {
     auto first = CursorFile::open(path);
-    REQUIRE(first);
+    REQUIRE(first.has_value());
     CHECK(CursorFile::open(path).error().code == "busy");
   }
   CHECK(CursorFile::open(path).has_value());

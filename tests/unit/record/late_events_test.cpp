@@ -12,21 +12,12 @@
 namespace callgate::record {
 namespace {
 
-class Nobody final : public SessionSource {
- public:
-  v1::JournalAnnotation annotate(const SessionOpened&) override { return {}; }
-};
-
 class Kept final : public RecordSink {
  public:
-  std::uint64_t add_payload(const PayloadFrame&, Bytes) override { return ++frames_; }
-  void add_record(const RecordPosition&, const Id&, const Id&, const v1::Record& record) override {
-    records.push_back(record);
-  }
+  void add_payload(payload::Stream& stream, const payload::Piece&, Bytes) override { ++stream.last; }
+  std::uint64_t seal(payload::Stream& stream) override { return stream.last; }
+  void add_record(v1::Record& record) override { records.push_back(std::move(record)); }
   std::vector<v1::Record> records;
-
- private:
-  std::uint64_t frames_ = 0;
 };
 
 struct Building {
@@ -37,12 +28,12 @@ struct Building {
         RingReader::open(Fd(::open((directory / ring_name({1, 0})).c_str(), O_RDWR | O_CLOEXEC))).value();
     const Bytes events = reader.read(buffer).value();
     REQUIRE(reader.release().has_value());
-    return builder.apply({1, 0}, events, ++batch, source, sink);
+    return builder.apply({1, 0}, events, ++batch, names, sink);
   }
 
   test::TemporaryDirectory directory;
   test::Proxy proxy;
-  Nobody source;
+  test::Names names;
   Kept sink;
   RecordBuilder builder{BuilderLimits{}};
   std::vector<std::uint8_t> buffer = std::vector<std::uint8_t>(max_event_size);
@@ -84,17 +75,25 @@ TEST_CASE("A decision of a call that is not open is an error") {
   CHECK(building.apply().error->code == "unknown_call");
 }
 
-TEST_CASE("What gaps tell of is summed up, whatever they say") {
+TEST_CASE("A second decision is told to the journal although the call stays open") {
   Building building;
-  Gap gap{};
-  gap.lost_calls = 3;
-  gap.lost_events = 5;
-  REQUIRE(building.proxy.events.gap(gap));
-  gap.lost_calls = gap.lost_events = ~std::uint64_t{0} - 1;
-  REQUIRE(building.proxy.events.gap(gap));
+  test::Proxy& proxy = building.proxy;
+  const Id session = proxy.ids.next();
+  const Id call = proxy.ids.next();
+  REQUIRE(proxy.open_session(session));
+  REQUIRE(proxy.open_call(session, call));
   CHECK_FALSE(building.apply().error);
-  CHECK(building.builder.lost_calls() == ~std::uint64_t{0});
-  CHECK(building.sink.records.empty());
+  v1::JournalChanges first;
+  building.builder.take_changes({1, 0}, building.sink, first);
+  REQUIRE(proxy.events.call_decided(decided(call, Verdict::deny), {"q", "small", "why"}));
+  CHECK_FALSE(building.apply().error);
+  v1::JournalChanges second;
+  building.builder.take_changes({1, 0}, building.sink, second);
+  REQUIRE(second.calls_size() == 1);
+  CHECK(second.calls(0).record().decision().policy() == "q");
+  v1::JournalChanges third;
+  building.builder.take_changes({1, 0}, building.sink, third);
+  CHECK(third.calls_size() == 0);
 }
 
 }  // namespace
