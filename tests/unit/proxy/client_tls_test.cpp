@@ -260,7 +260,7 @@ TEST_CASE("a change of policy ends the TLS connections that it does not allow") 
 }
 
 TEST_CASE("an observed TLS connection is recorded by its name, without its bytes") {
-  Bed bed({}, policy("{}", "tls:connect target.test", "observe"));
+  Bed bed({}, policy("{tls: unverified}", "tls:connect target.test", "observe"));
   Peer caller = bed.call();
   const std::string first = hello();
   caller.send(first.substr(0, 20));

@@ -378,8 +378,10 @@ TEST_CASE("what is only observed is decided with its body too, once that has gon
     CHECK(caller.read_response().substr(9, 3) == "200");
   }
   // Of a body whose end nobody saw, nobody can tell.
-  caller.send(post(R"({"amount": 5})").substr(0, 120));
-  target.read_exactly(120);
+  const std::string whole = post(R"({"amount": 5})");
+  const std::string part = whole.substr(0, whole.size() - 1);
+  caller.send(part);
+  target.read_exactly(part.size());
   caller.close();
   target.read_to_end();
   target.close();
@@ -397,9 +399,17 @@ TEST_CASE("what is only observed is decided with its body too, once that has gon
 
 TEST_CASE("a policy on trial looks into bodies that nothing waits for") {
   Bed bed;
-  std::string enforced = plaintext_policy();
-  std::string trial = observed(amounts);
-  bed.node.set_policy(enforced + "---\n" + trial);
+  bed.node.set_policy(plaintext_policy() + R"(---
+apiVersion: callgate.dev/v1
+kind: CallPolicy
+metadata: {name: trial}
+spec:
+  mode: observe
+  callers: [{workload: "*"}]
+  targets: [{host: target.test, upstream: {tls: plaintext}}]
+  rules:
+    - {name: large, functions: ["http:POST /refunds"], when: call.body.amount > 100.0, action: deny}
+)");
   const auto tried = [&](const std::string& call) {
     Peer caller = bed.call();
     std::thread sender([&] { caller.send(call); });
@@ -414,12 +424,13 @@ TEST_CASE("a policy on trial looks into bodies that nothing waits for") {
     return bed.records().calls.back();
   };
   CHECK(tried(post(R"({"amount": 99})")).trial_reason.empty());
-  CHECK(tried(post(R"({"amount": 999})")).trial_reason == "no_rule_matches");
+  CHECK(tried(post(R"({"amount": 999})")).trial_reason == "denied_by_rule");
   CHECK(tried(post(R"({"amount": 1, "x": ")" + std::string(70'000, 'x') + "\"}")).trial_reason ==
         "body_too_large");
   const RecordedCall call = tried(post("[]"));
+  CHECK(call.trial_reason == "condition_error");
   CHECK(call.allowed);
   CHECK(call.enforced);
   CHECK(call.rule == "all");
-  CHECK(call.trial_rule == "small");
+  CHECK(call.trial_rule == "large");
 }

@@ -135,7 +135,7 @@ TEST_CASE("synced calls that wait at once go on together, and each with its own 
 
 TEST_CASE("connections of other protocols wait for the disk too") {
   NodeOptions options;
-  options.limits.set_record_timeout(GENERATE(100, 30'000));
+  options.limits.set_record_timeout(GENERATE(100U, 30'000U));
   const bool refused = options.limits.record_timeout() == 100;
   Bed bed(options, policy("{durability: synced}"));
   Disk disk(bed);
