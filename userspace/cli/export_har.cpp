@@ -94,9 +94,9 @@ json::object request_of(const v1::Record& record, const Message& message) {
   if (target.empty() || target.front() != '/') target = place.substr(slash);
   const auto query = target.find('?');
   json::object result{
-      {"method", line.first.empty() ? method : std::string(line.first)},
+      {"method", safe(line.first.empty() ? std::string_view(method) : line.first)},
       {"url", safe(fmt::format("http://{}:{}{}", record.target().host(), inquiry::port_of(record), target))},
-      {"httpVersion", line.third.empty() ? "HTTP/1.1" : std::string(line.third)},
+      {"httpVersion", line.third.empty() ? "HTTP/1.1" : safe(line.third)},
       {"cookies", json::array()},
       {"headers", pairs(head.fields)},
       {"queryString", query == std::string::npos
@@ -105,7 +105,7 @@ json::object request_of(const v1::Record& record, const Message& message) {
       {"headersSize", message.head.empty() ? -1 : static_cast<std::int64_t>(message.head.size())},
       {"bodySize", record.request().size()}};
   if (!message.body.empty()) {
-    json::object data{{"mimeType", std::string(head.field("content-type"))}, {"params", json::array()}};
+    json::object data{{"mimeType", safe(head.field("content-type"))}, {"params", json::array()}};
     set_text(data, "_encoding", message.body);
     result["postData"] = std::move(data);
   }
@@ -117,12 +117,12 @@ json::object response_of(const v1::Record& record, const Message& message) {
   const auto head = parse_http_head(message.head);
   const auto line = split_start_line(head.start_line);
   json::object content{{"size", record.response().size()},
-                       {"mimeType", std::string(head.field("content-type"))}};
+                       {"mimeType", safe(head.field("content-type"))}};
   if (!message.body.empty()) set_text(content, "encoding", message.body);
   if (!message.problem.empty()) content["comment"] = message.problem;
   return {{"status", record.status()},
           {"statusText", safe(line.third)},
-          {"httpVersion", line.first.empty() ? "HTTP/1.1" : std::string(line.first)},
+          {"httpVersion", line.first.empty() ? "HTTP/1.1" : safe(line.first)},
           {"cookies", json::array()},
           {"headers", pairs(head.fields)},
           {"content", std::move(content)},
