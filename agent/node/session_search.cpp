@@ -186,6 +186,7 @@ Result<void> search_sessions(const EvidenceReader& reader, const v1::SearchSessi
   auto query = to_query(*filter, reader);
   if (!query) return query.error();
   v1::Event event;
+  event.set_detail("payload of a time was searched");
   event.set_since_ns(query->since_ns);
   event.set_until_ns(query->until_ns);
   CALLGATE_TRY(reader.note(std::move(event)));

@@ -170,6 +170,7 @@ Result<void> show_session(const EvidenceReader& reader, const v1::ShowSessionReq
     if (record.payload_reference().empty()) continue;
     if (!std::exchange(noted, true)) {
       v1::Event event;
+      event.set_detail("payload of a session was read");
       event.set_session(record.session_id());
       event.set_call(request.call_id());
       CALLGATE_TRY(reader.note(std::move(event)));

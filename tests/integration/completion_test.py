@@ -27,6 +27,13 @@ def commands(*path):
     return [line.split()[0] for line in found.group(1).splitlines() if line[2] != " "] if found else []
 
 
+def tree(*path):
+    """The paths of all commands from one on."""
+    yield path
+    for name in commands(*path):
+        yield from tree(*path, name)
+
+
 def options(*path):
     return set(re.findall(r"^ +(?:-\w,)?(--[a-z-]+)", run(CALLGATE, *path, "--help"), re.MULTILINE))
 
@@ -81,7 +88,7 @@ class Completion(unittest.TestCase):
 
 class Manual(unittest.TestCase):
     def test_each_command_has_a_page_that_reads_well_and_names_all_options(self):
-        paths = [()] + [(c,) for c in commands()] + [(c, d) for c in commands() for d in commands(c)]
+        paths = list(tree())
         with tempfile.TemporaryDirectory() as directory:
             run(CALLGATE, "man", "--directory", directory)
             self.assertEqual(len(os.listdir(directory)), len(paths))

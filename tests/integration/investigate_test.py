@@ -188,7 +188,7 @@ class Investigate(BedCase):
         binary = self.bed.path("body.bin")
         with open(binary, "wb") as file:
             file.write(bytes(range(256)))
-        self.call(f"/echo?{mark}", "-o", "/dev/null", "--data-binary", f"@{binary}", "-H", "Content-Type: application/octet-stream")
+        self.call(f"/echo?{mark}", "--data-binary", f"@{binary}", "-H", "Content-Type: application/octet-stream", "-o", "/dev/null")
         own = ["--since", "1m", "--function", "*/echo"]
         path = self.bed.path(f"{mark}.jsonl")
         self.agent.command("sessions", "export", *own, "--payloads", "-o", path)

@@ -116,8 +116,7 @@ json::object request_of(const v1::Record& record, const Message& message) {
 json::object response_of(const v1::Record& record, const Message& message) {
   const auto head = parse_http_head(message.head);
   const auto line = split_start_line(head.start_line);
-  json::object content{{"size", record.response().size()},
-                       {"mimeType", safe(head.field("content-type"))}};
+  json::object content{{"size", record.response().size()}, {"mimeType", safe(head.field("content-type"))}};
   if (!message.body.empty()) set_text(content, "encoding", message.body);
   if (!message.problem.empty()) content["comment"] = message.problem;
   return {{"status", record.status()},

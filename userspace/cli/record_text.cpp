@@ -54,9 +54,7 @@ std::string upstream_text(const v1::Upstream& upstream) {
   if (upstream.plaintext()) protection = "PLAINTEXT";
   if (upstream.tls()) {
     const char* const proof = upstream.verified() ? "verified" : upstream.probed() ? "probed" : "UNVERIFIED";
-    const auto& protocol = upstream.application_protocol();
     protection = joined({upstream.tls_version(), upstream.cipher(), proof,
-                         protocol.empty() ? std::string() : "ALPN " + protocol,
                          upstream.mutual() ? "client certificate sent" : ""});
   }
   return joined({show_endpoint(upstream.address()), protection, upstream.reused() ? "kept connection" : "",
@@ -86,10 +84,9 @@ std::string timings_text(const v1::Record& record) {
        {std::pair{"connected in", timings.connected_us()}, std::pair{"TLS in", timings.handshaken_us()},
         std::pair{"first byte of the answer after", timings.first_byte_us()},
         std::pair{"rest in", timings.total_us()}}) {
-    if (at == 0 || (at == timings.total_us() && reached == 0)) continue;
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name,
-                        show_microseconds(at > reached ? at - reached : 0));
-    reached = std::max(reached, at);
+    if (at <= reached || (at == timings.total_us() && reached == 0)) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, show_microseconds(at - reached));
+    reached = at;
   }
   return joined({text, timings.total_us() == 0 ? "" : "whole " + show_microseconds(timings.total_us())});
 }
