@@ -157,7 +157,7 @@ TEST_CASE("what a record is to be, and for how long, is read") {
   CHECK(record("retain: 90d").retain == std::chrono::hours(24 * 90));
   CHECK(record("retain: 36h").retain == std::chrono::hours(36));
   CHECK(record("durability: written").retain == std::chrono::seconds(0));
-  check({with("durability: written", "durability: sync"), 18, 53, "`durability` cannot be `sync`",
+  check({with("durability: written", "durability: syncd"), 18, 53, "`durability` cannot be `syncd`",
          "did you mean `synced`?"});
   check({with("durability: written", "retain: 0d"), 18, 49, "must be a time", "90d"});
   check({with("durability: written", "retain: 11000d"), 18, 49, "must be a time, of ten years at most", ""});
