@@ -50,6 +50,7 @@ Result<std::unique_ptr<LogWorker>> LogWorker::open(LogOptions options, Journal& 
 }
 
 void LogWorker::start() {
+  checkpoint_tried_ns_ = monotonic_ns();
   thread_ = std::thread([this] { run(); });
 }
 
