@@ -73,12 +73,15 @@ Result<void> LogWorker::drain() {
 
 void LogWorker::submit(LogBatch batch) {
   const std::size_t size = batch.content.size();
+  bool wake = false;
   {
     const std::lock_guard lock(mutex_);
+    wake = submitted_.empty();
     backlog_ += size;
     submitted_.push_back(std::move(batch));
   }
-  wake_.notify_all();
+  // One that is told of the first gathers the others by itself.
+  if (wake) wake_.notify_all();
 }
 
 std::optional<Error> LogWorker::failure() const {
@@ -121,6 +124,9 @@ void LogWorker::run() {
     } else {
       wake_.wait(lock, awaited);
     }
+    // What comes in the next moments is taken together: a wake-up for each batch would cost more than its records.
+    if (!submitted_.empty() && !sync_requested_ && !stopping_)
+      wake_.wait_for(lock, options_.gather, [this] { return stopping_ || sync_requested_; });
   }
 }
 

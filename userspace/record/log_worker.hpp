@@ -36,6 +36,7 @@ struct LogOptions {
       100};  // of journal and payload to disk; 0: only when asked or stopping
   std::chrono::milliseconds checkpoint_interval{1000};
   std::chrono::milliseconds retry_interval{500};  // after a failure
+  std::chrono::milliseconds gather{20};           // how long records may wait for others, to be logged together
   // More is on disk, on the log's thread; see take_synced(). Must not block.
   std::function<void()> on_synced;
   // A checkpoint was made: its signed note, on the log's thread.
