@@ -29,6 +29,12 @@ struct PipelineOptions {
   std::function<void(const v1::Record&)> on_record;  // each record once, when it is in the journal
 };
 
+// A batch between what began it and the end of commit().
+struct PendingBatch {
+  BatchKind kind = BatchKind::changes;
+  LogBatch batch;
+};
+
 // One thread.
 class Pipeline {
  public:
@@ -69,11 +75,6 @@ class Pipeline {
  private:
   class Replay;
   class Sink;
-  struct Pending {
-    BatchKind kind = BatchKind::changes;
-    LogBatch batch;
-  };
-
   Pipeline(PipelineOptions options, WorkloadDirectory& directory);
   [[nodiscard]] Result<void> replay();
   void begin(BatchKind kind, RingOwner owner);
@@ -85,7 +86,7 @@ class Pipeline {
   std::unique_ptr<PayloadStore> payload_;
   std::unique_ptr<LogWorker> log_;  // uses the two above
   RecordBuilder builder_;
-  std::optional<Pending> pending_;
+  std::optional<PendingBatch> pending_;
   std::uint64_t last_batch_ = 0;
   std::uint64_t rotate_at_ = 0;  // bytes of the segment at which to try again
 };
