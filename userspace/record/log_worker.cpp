@@ -89,9 +89,11 @@ std::optional<Error> LogWorker::failure() const {
   return failure_;
 }
 
-void LogWorker::request_sync() {
+void LogWorker::request_sync(RingOwner ring, std::uint64_t position) {
   {
     const std::lock_guard lock(mutex_);
+    const auto done = synced_to_.find(ring);
+    if (done != synced_to_.end() && done->second >= position) return;
     if (std::exchange(sync_requested_, true)) return;
   }
   wake_.notify_all();
@@ -124,7 +126,8 @@ void LogWorker::run() {
     } else {
       wake_.wait(lock, awaited);
     }
-    // What comes in the next moments is taken together: a wake-up for each batch would cost more than its records.
+    // What comes in the next moments is taken together: a wake-up for each batch would cost more than its
+    // records.
     if (!submitted_.empty() && !sync_requested_ && !stopping_)
       wake_.wait_for(lock, options_.gather, [this] { return stopping_ || sync_requested_; });
   }
@@ -132,10 +135,9 @@ void LogWorker::run() {
 
 // Takes what was submitted, and does what is due.
 Result<void> LogWorker::round(bool last) {
-  bool requested = false;
   {
     const std::lock_guard lock(mutex_);
-    requested = sync_requested_;
+    if (std::exchange(sync_requested_, false)) sync_due_ = true;
   }
   remove_epochs();
   const auto taken = take();
@@ -145,10 +147,11 @@ Result<void> LogWorker::round(bool last) {
   };
   const bool check = unchecked_ && (last || due(options_.checkpoint_interval, checkpoint_tried_ns_));
   const bool by_time = options_.sync_interval.count() > 0 && due(options_.sync_interval, sync_tried_ns_);
-  if (unsynced_ && (last || requested || check || by_time)) {
+  if (unsynced_ && (last || sync_due_ || check || by_time)) {
     sync_tried_ns_ = now;
     CALLGATE_TRY(sync());
   }
+  sync_due_ = false;
   CALLGATE_TRY(taken);
   if (check) {
     checkpoint_tried_ns_ = now;
@@ -206,9 +209,10 @@ Result<void> LogWorker::sync() {
   synced_at_ns_ = wall_ns();
   {
     const std::lock_guard lock(mutex_);
-    sync_requested_ = false;
-    for (const auto& [ring, position] : std::exchange(seen_, {}))
+    for (const auto& [ring, position] : std::exchange(seen_, {})) {
       synced_[ring] = position;
+      synced_to_[ring] = position;
+    }
   }
   if (options_.on_synced) options_.on_synced();
   return {};

@@ -36,7 +36,7 @@ struct LogOptions {
       100};  // of journal and payload to disk; 0: only when asked or stopping
   std::chrono::milliseconds checkpoint_interval{1000};
   std::chrono::milliseconds retry_interval{500};  // after a failure
-  std::chrono::milliseconds gather{20};           // how long records may wait for others, to be logged together
+  std::chrono::milliseconds gather{20};  // how long records may wait for others, to be logged together
   // More is on disk, on the log's thread; see take_synced(). Must not block.
   std::function<void()> on_synced;
   // A checkpoint was made: its signed note, on the log's thread.
@@ -80,8 +80,8 @@ class LogWorker {
   [[nodiscard]] std::size_t backlog() const { return backlog_; }
   // Why nothing is taken; nothing where all is well.
   [[nodiscard]] std::optional<Error> failure() const;
-  // Puts on disk what was submitted, at once.
-  void request_sync();
+  // Puts on disk, at once, what was submitted; unless it is, of the ring, up to this position.
+  void request_sync(RingOwner ring, std::uint64_t position);
   // How far each ring's history is on disk, where that changed since the last call.
   [[nodiscard]] std::map<RingOwner, std::uint64_t> take_synced();
   // Time of the newest sync, in nanoseconds since 1970.
@@ -141,6 +141,7 @@ class LogWorker {
   std::uint64_t sync_tried_ns_ = 0;
   std::uint64_t checkpoint_tried_ns_ = 0;
   bool unsynced_ = false;
+  bool sync_due_ = false;
   bool unchecked_ = false;  // entries beyond the newest checkpoint
   bool index_failing_ = false;
 
@@ -148,7 +149,8 @@ class LogWorker {
   std::condition_variable wake_;
   mutable std::condition_variable newer_;
   std::deque<LogBatch> submitted_;
-  std::map<RingOwner, std::uint64_t> synced_;
+  std::map<RingOwner, std::uint64_t> synced_;  // since somebody asked
+  std::map<RingOwner, std::uint64_t> synced_to_;
   std::optional<Error> failure_;
   std::map<std::uint64_t, ClosedEpoch> surveyed_;
   std::uint64_t remove_through_ = 0;  // epochs up to this one

@@ -251,7 +251,7 @@ bool Recorder::Worker::round() {
   if (!pipeline_->pending()) record_events();
   if (pipeline_->pending()) return false;
   pipeline_->tidy();
-  if (sync_awaited()) pipeline_->log().request_sync();
+  request_syncs();
   bool worked = false;
   const std::uint64_t now = monotonic_ns();
   for (auto& [owner, ring] : rings_) {
@@ -347,12 +347,12 @@ void Recorder::Worker::remove_ended() {
   }
 }
 
-// Whether a call waits for something to be on disk that the journal has.
-bool Recorder::Worker::sync_awaited() const {
-  return std::any_of(rings_.begin(), rings_.end(), [](const auto& entry) {
-    const Ring& ring = entry.second;
-    return ring.reader.released_position() > ring.synced && ring.reader.sync_wanted() > ring.synced;
-  });
+// Calls wait for something to be on disk that the journal has.
+void Recorder::Worker::request_syncs() {
+  for (const auto& [owner, ring] : rings_) {
+    const std::uint64_t position = std::min(ring.reader.released_position(), ring.reader.sync_wanted());
+    if (position > ring.synced) pipeline_->log().request_sync(owner, position);
+  }
 }
 
 // Tells the writers what is on disk.

@@ -65,7 +65,7 @@ class Recorder::Worker {
   void remove_ended();
   void record_events();
   void answer_events(const Result<void>& result);
-  [[nodiscard]] bool sync_awaited() const;
+  void request_syncs();
   void tell_synced();
   void fail(const Error& error);
   void take_requests();

@@ -130,7 +130,8 @@ class Generator {
         std::string storage;
         const auto raw = path();
         // As the proxy has it: normalized where it can be.
-        const auto normal = policy::normalize_path(encode_path(raw), storage);
+        const auto encoded = encode_path(raw);
+        const auto normal = policy::normalize_path(encoded, storage);
         function =
             "http:" + methods[below(methods.size())] + " " + host + (normal ? std::string(*normal) : raw);
       }
