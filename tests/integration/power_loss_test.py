@@ -99,8 +99,14 @@ class PowerLoss(BedCase):
                    for record in session["records"]]
         return [record["function"].rpartition("/")[2] for record in records]
 
+    def assert_recorded(self, marks):
+        """Each once, as soon as the newest are in the log."""
+        found = wait_until(lambda: (lambda found: found if marks[-1] in found else None)(self.recorded()), "the last record")
+        self.assertEqual([found.count(mark) for mark in marks], [1] * len(marks))
+
     def verified(self):
         """Against every checkpoint that was told elsewhere."""
+        wait_until(lambda: os.path.exists(self.told) and os.path.getsize(self.told), "a checkpoint")
         with open(self.told, encoding="utf-8") as file:
             notes = file.read().split("\n\n")
         notes = [f"{text}\n\n{signature}\n" for text, signature in zip(notes[0::2], notes[1::2])]
@@ -121,8 +127,7 @@ class PowerLoss(BedCase):
         wait_until(lambda: os.path.exists(self.told) and os.path.getsize(self.told), "a checkpoint")
         self.lose_power()
         self.start()
-        found = self.recorded()
-        self.assertEqual([found.count(mark) for mark in marks], [1] * len(marks))
+        self.assert_recorded(marks)
         self.verified()
 
     def test_the_check_notices_what_was_not_durable(self):
@@ -147,12 +152,10 @@ class PowerLoss(BedCase):
         with open(os.path.join(journal, newest), "ab") as file:
             file.write(b"cgj2" + random.Random(7).randbytes(300))
         self.start()
-        found = self.recorded()
-        self.assertEqual([found.count(mark) for mark in marks], [1] * len(marks))
+        self.assert_recorded(marks)
         self.assertIn("journal_tail_cut", self.agent.log())
         more = self.calls("synced", 3)
-        found = self.recorded()
-        self.assertEqual([found.count(mark) for mark in more], [1] * len(more))
+        self.assert_recorded(more)
 
     def test_power_is_lost_again_and_again(self):
         marks = []
@@ -160,8 +163,7 @@ class PowerLoss(BedCase):
             marks += self.calls("synced", 8)
             self.lose_power()
             self.start()
-        found = self.recorded()
-        self.assertEqual([found.count(mark) for mark in marks], [1] * len(marks))
+        self.assert_recorded(marks)
         self.verified()
 
 
