@@ -24,15 +24,7 @@ class Investigate(BedCase):
 
     def call(self, path, *options):
         """Makes a call, and returns its record once it is there."""
-        self.curl(path, *options)
-        route = path.split("?")[0]
-        function = f"http:* target.internal{route}"
-
-        def record():
-            page = self.agent.json("sessions", "list", "--calls", "--limit", "1", "--function", function)
-            return page["sessions"][0]["records"][0] if page["sessions"] else None
-
-        return wait_until(record, f"the record of {path}")
+        return self.recorded(lambda: self.curl(path, *options))[1]
 
     def lines(self, *arguments):
         return [json.loads(line) for line in self.agent.command("--json", *arguments).stdout.splitlines()]
