@@ -71,6 +71,8 @@ Result<void> ControlBackend::search_sessions(const control::Peer& peer,
     std::atomic<unsigned>& used;
     unsigned number;
   };
+  // A search that passes over what it may not read would say that there is nothing.
+  if (peer.role == control::Role::viewer) return make_error("denied", std::string(control::payload_withheld));
   const Slot slot(searches_);
   if (slot.number > most_searches)
     return make_error("too_many", "two searches are going on already: try again when one has ended");

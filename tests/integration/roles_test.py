@@ -77,6 +77,10 @@ class Roles(BedCase):
         self.assert_reads_records_only(STRANGER, gid=VIEWERS)
         self.assert_reads_records_only(STRANGER, groups=f"1,{VIEWERS}")
 
+    def test_a_viewer_is_not_told_that_a_search_found_nothing(self):
+        self.assertEqual(self.ask(VIEWER, "sessions", "search", self.mark, "--since", "1h").returncode, DENIED)
+        self.assertIn(self.mark, self.ask(AUDITOR, "sessions", "search", self.mark, "--since", "1h").stdout)
+
     def test_an_auditor_sees_payload_too(self):
         self.assert_reads_everything(AUDITOR)
         self.assert_reads_everything(STRANGER, gid=AUDITORS)

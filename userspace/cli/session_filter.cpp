@@ -110,9 +110,8 @@ void add_filter_options(CLI::App& command, FilterOptions& options, bool with_tim
       .add_option("--decision", *filter.mutable_decision(),
                   "Only what was allowed, or denied, or would be by observed policies")
       ->check(CLI::IsMember({"allow", "deny", "would-deny"}));
-  add_text(command, "--policy", "NAME", "Only what this policy decided, or would have",
-           filter.mutable_policy());
-  add_text(command, "--rule", "NAME", "Only what this rule decided, or would have", filter.mutable_rule());
+  add_text(command, "--policy", "NAME", "Only what this policy decided", filter.mutable_policy());
+  add_text(command, "--rule", "NAME", "Only what this rule decided", filter.mutable_rule());
   command.add_option("--outcome", *filter.mutable_outcome(), "Only calls that ended like this")
       ->check(CLI::IsMember({"completed", "denied", "refused", "failed", "caller_aborted", "interrupted"}));
   add_text(command, "--error-code", "CODE", "Only calls with this error, such as tls_expired",

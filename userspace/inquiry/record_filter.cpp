@@ -95,11 +95,8 @@ bool glob_or_any(const std::string& wanted, std::string_view is) {
 bool decision_matches(const RecordFilter& filter, const v1::Decision& decision) {
   const auto& wanted = filter.wanted;
   return (!filter.verdict || decision.verdict() == *filter.verdict) &&
-         (!filter.would_deny || would_deny(decision)) &&
-         (wanted.policy().empty() || decision.policy() == wanted.policy() ||
-          decision.trial().policy() == wanted.policy()) &&
-         (wanted.rule().empty() || decision.rule() == wanted.rule() ||
-          decision.trial().rule() == wanted.rule());
+         (!filter.would_deny || would_deny(decision)) && same_or_any(wanted.policy(), decision.policy()) &&
+         same_or_any(wanted.rule(), decision.rule());
 }
 
 bool caller_matches(const v1::SessionFilter& wanted, const v1::Record& record) {

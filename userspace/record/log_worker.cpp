@@ -45,7 +45,7 @@ Result<std::unique_ptr<LogWorker>> LogWorker::open(LogOptions options, Journal& 
   if (!index) return index.error();
   worker->index_ = std::move(*index);
   CALLGATE_TRY(worker->find_last_position());
-  CALLGATE_TRY(worker->catch_up_index());
+  worker->note_index(worker->catch_up_index());
   return worker;
 }
 

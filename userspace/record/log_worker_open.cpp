@@ -20,6 +20,9 @@ Error not_a_record(index::Position position) {
                   index::entry_of(position), index::epoch_of(position)));
 }
 
+// The index holds so many rows that are not written only for a while.
+constexpr std::uint64_t entries_between_flushes = 65'536;
+
 }  // namespace
 
 // The newest records are looked at until one came from the journal: an epoch may begin with one that did not.
@@ -66,6 +69,7 @@ Result<void> LogWorker::catch_up_index() {
 
 Result<void> LogWorker::index_epoch(std::uint64_t number) {
   Result<void> result;
+  std::uint64_t added = 0;
   const auto visited = log_->visit(index_->next_position(number), [&](index::Position position, Bytes entry) {
     if (index::epoch_of(position) != number) return false;
     v1::Record record;
@@ -73,6 +77,7 @@ Result<void> LogWorker::index_epoch(std::uint64_t number) {
       result = not_a_record(position);
     } else {
       result = index_->add(position, record);
+      if (result && ++added % entries_between_flushes == 0) result = index_->flush();
     }
     return result.has_value();
   });

@@ -214,6 +214,7 @@ void Recorder::Worker::run() {
       return stopping_ || synced_ || !added_.empty() || !closed_.empty() || !asked_events_.empty();
     });
   }
+  take_requests();  // what was asked between the last look and the stop has somebody who waits
   answer_events(make_error("stopped", "the recorder has been stopped"));
   if (!pipeline_->pending()) {
     if (const auto closed = pipeline_->close(); !closed) fail(closed.error());

@@ -86,7 +86,6 @@ class Recorder::Worker {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
-  bool stopped_ = false;
   std::vector<std::pair<RingOwner, RingReader>> added_;
   std::vector<RingOwner> closed_;
   std::vector<EventRequest> asked_events_;

@@ -181,6 +181,29 @@ TEST_CASE("What is no call is recorded on demand, also over a restart") {
   CHECK(events[0].event().name() == "case-1");
 }
 
+TEST_CASE("Whoever asks for a record while the recorder stops gets an answer") {
+  Bench bench;
+  for (int round = 0; round < 5; ++round) {
+    auto recorder = bench.start();
+    std::atomic<int> answered = 0;
+    std::vector<std::thread> asking;
+    for (int at = 0; at < 4; ++at) {
+      asking.emplace_back([&] {
+        v1::Record record;
+        record.mutable_event()->set_type(v1::Event::TYPE_PAYLOAD_READ);
+        while (recorder->record_event(record)) {
+        }
+        ++answered;
+      });
+    }
+    REQUIRE(eventually([&] { return recorder->log().entries() > 10; }));
+    recorder->stop();
+    for (auto& thread : asking)
+      thread.join();
+    CHECK(answered == 4);
+  }
+}
+
 TEST_CASE("A call becomes one record with its payload, its salted digests and the names of its caller") {
   Bench bench;
   auto recorder = bench.start();
