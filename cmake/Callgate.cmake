@@ -39,6 +39,9 @@ pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(CAPNG REQUIRED IMPORTED_TARGET libcap-ng)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+find_library(IPSEC_MB_LIBRARY IPSec_MB REQUIRED)
+add_library(ipsec_mb INTERFACE IMPORTED)
+target_link_libraries(ipsec_mb INTERFACE "${IPSEC_MB_LIBRARY}")
 
 add_library(callgate_options INTERFACE)
 target_compile_options(callgate_options INTERFACE

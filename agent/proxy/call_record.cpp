@@ -54,6 +54,10 @@ bool CallRecord::client(bool encrypted_hello, const record::CallClientText& text
   return settled(recorded_ && context_.recorder.call_client(id_, encrypted_hello, text));
 }
 
+std::span<std::uint8_t> CallRecord::lend(std::size_t size) {
+  return recorded_ && !gap_ ? context_.recorder.lend(size) : std::span<std::uint8_t>();
+}
+
 bool CallRecord::payload(record::Direction direction, record::PayloadKind kind, std::string_view bytes) {
   if (bytes.empty()) return true;
   const std::size_t written =

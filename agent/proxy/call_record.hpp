@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/ids.hpp"
@@ -35,6 +36,9 @@ class CallRecord {
   [[nodiscard]] bool decided(const policy::Decision& decision);
   [[nodiscard]] bool upstream(const UpstreamFacts& facts);
   [[nodiscard]] bool client(bool encrypted_hello, const record::CallClientText& text);
+  // Where `size` bytes of payload can be received so that payload() need not copy them, if there is such a
+  // place; nothing else may be recorded in between.
+  [[nodiscard]] std::span<std::uint8_t> lend(std::size_t size);
   // False where a part could not be written: for calls that wait, has_room() comes first.
   [[nodiscard]] bool payload(record::Direction direction, record::PayloadKind kind, std::string_view bytes);
   // Says `record_gap` where `end` has no code and bytes were given up.

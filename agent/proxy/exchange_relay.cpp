@@ -157,7 +157,14 @@ bool Exchange::pump_response() {
 
 bool Exchange::receive_response(Content& content, bool& complete) {
   Stream& target = *upstream_->stream;
-  const IoResult result = answer_.receive(target, context_.buffer());
+  std::span<std::uint8_t> place = context_.buffer();
+  if (answer_.empty()) {
+    // Where nothing but content can come, it comes to where it is recorded.
+    const auto size =
+        static_cast<std::size_t>(std::min<std::uint64_t>(place.size(), responses_.content_left()));
+    if (const auto lent = record_.lend(size); !lent.empty()) place = lent;
+  }
+  const IoResult result = answer_.receive(target, place);
   switch (result.status) {
     case IoStatus::ok:
       answer_bytes_ += result.size;

@@ -23,6 +23,7 @@
 #include "proxy/flow_source.hpp"
 #include "proxy/sandbox.hpp"
 #include "proxy/worker.hpp"
+#include "transport/openssl_memory.hpp"
 
 namespace callgate::proxy {
 namespace {
@@ -55,6 +56,7 @@ Result<Confinement> read_arguments(int count, char** arguments) {
 
 // Libraries that look at files or processors when first used do it here, while they can.
 Result<void> warm_up() {
+  CALLGATE_TRY(transport::keep_record_buffers());
   // No configuration file: it could load code, and change what verification means.
   constexpr std::uint64_t options = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
                                     OPENSSL_INIT_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_ADD_ALL_CIPHERS |

@@ -7,7 +7,7 @@
 namespace callgate::proxy {
 namespace {
 
-constexpr std::size_t largest_piece = 64U << 10U;
+constexpr std::size_t largest_piece = 128U << 10U;
 
 std::uint32_t microseconds_since(Nanoseconds opened, Nanoseconds at) {
   if (at == 0 || at < opened) return 0;
@@ -72,6 +72,8 @@ bool Recorder::session_opened(const Id& session, const kernel::Flow& flow, bool 
 
 bool Recorder::call_opened(const CallBeginning& beginning, const policy::Decision& decision) {
   if (!write_gap()) return false;
+  // A call that goes to its target must not find that its answer cannot be recorded.
+  if (decision.verdict == policy::Verdict::allow && !has_room(piece_size_)) return false;
   record::CallOpened event{};
   event.header = header();
   event.call = beginning.call;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/ids.hpp"
@@ -71,6 +72,8 @@ class Recorder {
   [[nodiscard]] bool call_decided(const Id& call, const policy::Decision& decision);
   [[nodiscard]] bool call_upstream(const Id& call, const UpstreamFacts& facts);
   [[nodiscard]] bool call_client(const Id& call, bool encrypted_hello, const record::CallClientText& text);
+  // As EventWriter's.
+  [[nodiscard]] std::span<std::uint8_t> lend(std::size_t size) { return writer_.lend(size); }
   // How much of `bytes` was written.
   [[nodiscard]] std::size_t payload_part(const Id& call, record::Direction direction,
                                          record::PayloadKind kind, std::string_view bytes);

@@ -46,7 +46,7 @@ class Worker::Loop {
   // False: there is nothing more to expect from the channel.
   bool read_channel();
   void handle(Channel::Incoming& incoming);
-  void start(const v1::Start& message, Fd ring_file, const Fd& limits_file);
+  void start(const v1::Start& message, const Fd& ring_file, const Fd& limits_file);
   void replace_policy(std::uint64_t version, int memory);
   void replace_identities(std::uint64_t version, int memory);
   void snapshot_in_force();
@@ -70,7 +70,6 @@ class Worker::Loop {
   boost::asio::steady_timer sweep_timer_;
   ChannelWatcher channel_watcher_;
   Poller::Watch channel_watch_;
-  Fd ring_file_;  // its lock tells callgated that the writer lives
   // There once the first message has come.
   std::unique_ptr<ThreadContext> context_;
   std::unique_ptr<FlowTable> flows_;

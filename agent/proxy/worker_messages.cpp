@@ -86,7 +86,9 @@ void Worker::Loop::handle(Channel::Incoming& incoming) {
   }
 }
 
-void Worker::Loop::start(const v1::Start& message, Fd ring_file, const Fd& limits_file) {
+// Neither file stays open: the mappings are all that is needed, and nobody in here can cut what callgated
+// reads.
+void Worker::Loop::start(const v1::Start& message, const Fd& ring_file, const Fd& limits_file) {
   auto settings = make_settings(message.limits());
   auto ring =
       settings ? record::RingWriter::map(ring_file.get()) : Result<record::RingWriter>(settings.error());
@@ -98,7 +100,6 @@ void Worker::Loop::start(const v1::Start& message, Fd ring_file, const Fd& limit
     stopped_ = true;
     return;
   }
-  ring_file_ = std::move(ring_file);
   context_ = std::make_unique<ThreadContext>(
       *settings, poller_, std::move(*ring), std::move(*limits),
       IdSource(message.generation(), message.thread()),

@@ -49,7 +49,7 @@ class BlockReader {
   Key key_;
   Id session_;
   std::uint64_t key_place_ = 0;  // pointer of the frame that key_ comes from; 0: there is none yet
-  BlockCipher cipher_;
+  BlockDecryptor cipher_;
   Decompressor decompressor_;
   std::vector<std::uint8_t> stored_;
   std::vector<std::uint8_t> plain_;

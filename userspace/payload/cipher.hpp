@@ -46,18 +46,33 @@ struct BlockPlace {
   Id session;
 };
 
-// AES-256-GCM over blocks, one at a time; each thread has its own.
-class BlockCipher {
+// AES-256-GCM over blocks, one at a time; each thread has its own. Encrypting is on the way of every call,
+// and uses the widest instructions that the CPU has (libipsec_mb); decrypting uses OpenSSL, so what one of
+// them gets wrong the other one finds.
+class BlockEncryptor {
  public:
-  BlockCipher();
-  ~BlockCipher();
-  BlockCipher(const BlockCipher&) = delete;
-  BlockCipher& operator=(const BlockCipher&) = delete;
+  BlockEncryptor();
+  ~BlockEncryptor();
+  BlockEncryptor(const BlockEncryptor&) = delete;
+  BlockEncryptor& operator=(const BlockEncryptor&) = delete;
 
-  // Encrypts `parts` one after the other to `to`, which has room for them and the tag behind them. Error
-  // encryption_failed.
+  // Encrypts `parts` one after the other to `to`, which has room for them and the tag behind them. Another
+  // process may change them meanwhile: then what is encrypted is one or the other. Error encryption_failed.
   [[nodiscard]] Result<void> encrypt(const Key& key, const BlockHeader& header, const BlockPlace& place,
                                      std::span<const Bytes> parts, std::uint8_t* to);
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+class BlockDecryptor {
+ public:
+  BlockDecryptor();
+  ~BlockDecryptor();
+  BlockDecryptor(const BlockDecryptor&) = delete;
+  BlockDecryptor& operator=(const BlockDecryptor&) = delete;
+
   // Decrypts in place: `block` is the encrypted bytes and the tag. Error payload_damaged; `block` is zeros
   // then.
   [[nodiscard]] Result<void> decrypt(const Key& key, const BlockHeader& header, const BlockPlace& place,
@@ -65,9 +80,6 @@ class BlockCipher {
 
  private:
   struct Context;
-  [[nodiscard]] bool begin(bool encrypting, const Key& key, const BlockHeader& header,
-                           const BlockPlace& place);
-
   std::unique_ptr<Context> context_;
 };
 

@@ -14,7 +14,7 @@ namespace {
 constexpr int level = 1;
 constexpr std::size_t small_size = 16U << 10U;  // up to there the dictionary pays
 constexpr std::size_t tried = 8;                // an eighth of what is larger, but not more than
-constexpr std::size_t most_tried = 16U << 10U;
+constexpr std::size_t most_tried = 8U << 10U;
 constexpr std::size_t worth = 20;  // a twentieth less
 
 const std::string& dictionary() {

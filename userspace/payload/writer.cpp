@@ -1,27 +1,49 @@
 #include "payload/writer.hpp"
 
 #include <algorithm>
-#include <array>
+#include <cstdlib>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include "base/clock.hpp"
 
 namespace callgate::payload {
 namespace {
 
-// Room for the largest block and a key frame.
-constexpr std::size_t chunk_size = sizeof(KeyHeader) + sizeof(BlockHeader) + largest_plain + tag_size;
-constexpr std::size_t kept_chunks = 8;
+constexpr std::size_t page = 4096;
+// A huge page, which the kernel hands to the disk at once. It has room for the largest block and a key frame,
+// wherever in a page they begin.
+constexpr std::size_t chunk_size = 2U << 20U;
+static_assert(chunk_size >= page + sizeof(KeyHeader) + sizeof(BlockHeader) + largest_plain + tag_size);
+constexpr std::size_t kept_chunks = 4;
+// Of a call whose blocks do not compress, one in so many is tried again.
+constexpr unsigned looked_again = 8;
+constexpr std::size_t least_passed_over = 16U << 10U;
 constexpr std::size_t kept_builders = 64;
+
+bool is_passed_over(const Stream& stream, std::size_t size) {
+  return stream.raw_blocks != 0 && size >= least_passed_over;
+}
 
 }  // namespace
 
+// Its bytes lie where they will lie in a page of the file, for writes past the page cache.
 struct Writer::Chunk {
-  std::size_t used = 0;
-  std::array<std::uint8_t, chunk_size> bytes;
+  Chunk() : memory(static_cast<std::uint8_t*>(std::aligned_alloc(chunk_size, chunk_size))) {
+    if (!memory) throw std::bad_alloc();
+    (void)::madvise(memory.get(), chunk_size, MADV_HUGEPAGE);  // only advice
+  }
+
+  struct Free {
+    void operator()(std::uint8_t* at) const { std::free(at); }
+  };
+  std::unique_ptr<std::uint8_t, Free> memory;
+  std::size_t begin = 0;
+  std::size_t end = 0;
 };
 
 struct Writer::Output {
@@ -76,7 +98,10 @@ std::uint64_t Writer::seal(Stream& stream) {
 
 Result<void> Writer::write_block(Stream& stream, PieceListBuilder& pieces) {
   const auto& parts = pieces.parts();
-  const auto compressed = compressor_.compress(parts, pieces.size());
+  const auto compressed = is_passed_over(stream, pieces.size()) ? Compressor::Content{}
+                                                                : compressor_.compress(parts, pieces.size());
+  stream.raw_blocks =
+      compressed.codec == Codec::raw ? static_cast<std::uint8_t>((stream.raw_blocks + 1) % looked_again) : 0;
   const std::span<const Bytes> content =
       compressed.codec == Codec::raw ? std::span(parts) : std::span(&compressed.bytes, 1);
   auto output = output_for(stream.retention);
@@ -145,18 +170,18 @@ Result<SessionKey> Writer::key_for(Output& output, const Id& session) {
 }
 
 std::uint8_t* Writer::reserve(Output& output, std::size_t size) {
-  if (output.chunks.empty() || chunk_size - output.chunks.back()->used < size) {
+  if (output.chunks.empty() || chunk_size - output.chunks.back()->end < size) {
     if (free_chunks_.empty()) {
-      output.chunks.push_back(std::make_unique_for_overwrite<Chunk>());
+      output.chunks.push_back(std::make_unique<Chunk>());
     } else {
       output.chunks.push_back(std::move(free_chunks_.back()));
       free_chunks_.pop_back();
     }
-    output.chunks.back()->used = 0;
+    output.chunks.back()->begin = output.chunks.back()->end = static_cast<std::size_t>(output.end % page);
   }
   Chunk& chunk = *output.chunks.back();
-  std::uint8_t* const place = chunk.bytes.data() + chunk.used;
-  chunk.used += size;
+  std::uint8_t* const place = chunk.memory.get() + chunk.end;
+  chunk.end += size;
   output.end += size;
   pending_bytes_ += size;
   return place;
@@ -174,11 +199,11 @@ Result<void> Writer::write_out(Output& output) {
   CALLGATE_TRY(files_.enter(*output.file));
   iovecs_.clear();
   for (const auto& chunk : output.chunks)
-    iovecs_.push_back({chunk->bytes.data(), chunk->used});
+    iovecs_.push_back({chunk->memory.get() + chunk->begin, chunk->end - chunk->begin});
   CALLGATE_TRY(output.file->out.append(iovecs_));
   files_.end_batch(output.file);
   for (auto& chunk : output.chunks) {
-    pending_bytes_ -= chunk->used;
+    pending_bytes_ -= chunk->end - chunk->begin;
     if (free_chunks_.size() < kept_chunks) free_chunks_.push_back(std::move(chunk));
   }
   output.chunks.clear();

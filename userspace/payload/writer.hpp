@@ -32,6 +32,7 @@ struct Stream {
   RetentionClass retention = 0;
   std::uint64_t last = 0;  // pointer of the call's newest block; 0: there is none
 
+  std::uint8_t raw_blocks = 0;             // in a row that did not compress
   std::unique_ptr<PieceListBuilder> open;  // the writer's: pieces that are in no block yet
 };
 
@@ -76,7 +77,7 @@ class Writer {
   Files& files_;
   const KeyRing& keys_;
   const WriterOptions options_;
-  BlockCipher cipher_;
+  BlockEncryptor cipher_;
   Compressor compressor_;
   std::map<RetentionClass, OutputPointer> current_;
   std::vector<OutputPointer> pending_;  // in the order in which they got their first block

@@ -43,6 +43,13 @@ struct RecordBuilder::Session {
   bool touched = false;
 };
 
+// A record that waits for its digests, or for one before it.
+struct RecordBuilder::Ready {
+  RecordPosition position;
+  Call* call = nullptr;  // among `finished` of its ring; nullptr: the record is `own`
+  v1::Record own;
+};
+
 // Ids of a ring differ in their counters alone.
 struct RecordBuilder::Ring {
   RingOwner owner;

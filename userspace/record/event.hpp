@@ -2,7 +2,8 @@
 //
 // An event is an EventHeader followed by its fixed part and then by variable bytes whose lengths the fixed
 // part gives, in the order of the length fields. callgated copies an event out of the ring before it looks at
-// it, and believes nothing: every length is checked against the event's size, every string against its limit.
+// it, all but the bytes of payload, and believes nothing: every length is checked against the event's size,
+// every string against its limit.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
 #include "record/event_parse.hpp"
 
+#include <atomic>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -7,13 +8,22 @@
 namespace callgate::record {
 namespace {
 
+// A copy that is made once: what it comes from may be changing, and nothing after this looks at it again.
+template <typename Value>
+Value copy_of(Bytes bytes) {
+  Value value{};
+  std::memcpy(&value, bytes.data(), sizeof(value));
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  return value;
+}
+
 // The variable parts of one event, taken in order.
 template <typename Event>
 class Parts {
  public:
   explicit Parts(Bytes bytes) : fits_(bytes.size() >= sizeof(Event)) {
     if (!fits_) return;
-    std::memcpy(&event, bytes.data(), sizeof(Event));
+    event = copy_of<Event>(bytes);
     rest_ = bytes.subspan(sizeof(Event));
   }
 
@@ -115,14 +125,6 @@ Result<EventView> parse_call_client(Bytes bytes) {
   return EventView(CallClientView{event, text});
 }
 
-Result<EventView> parse_payload(Bytes bytes) {
-  Parts<Payload> parts(bytes);
-  const Bytes content = parts.take(parts.event.payload_size, bytes.size());
-  CALLGATE_TRY(
-      parts.check(parts.event.direction <= Direction::response && parts.event.kind <= PayloadKind::stream));
-  return EventView(PayloadView{parts.event, content});
-}
-
 Result<EventView> parse_gap(Bytes bytes) {
   const Parts<Gap> parts(bytes);
   const Gap& event = parts.event;
@@ -145,18 +147,28 @@ Result<EventView> parse_closed(Bytes bytes) {
 
 std::size_t event_size(Bytes bytes) {
   if (bytes.size() < sizeof(EventHeader)) return 0;
-  std::uint32_t size = 0;
-  std::memcpy(&size, bytes.data(), sizeof(size));
+  const auto size = copy_of<decltype(EventHeader::size)>(bytes);
   return size >= sizeof(EventHeader) && size % 8 == 0 && size <= bytes.size() ? size : 0;
+}
+
+EventType event_type(Bytes bytes) {
+  return copy_of<EventType>(bytes.subspan(offsetof(EventHeader, type)));
+}
+
+Result<EventView> parse_payload(Bytes bytes) {
+  Parts<Payload> parts(bytes);
+  const Bytes content = parts.take(parts.event.payload_size, bytes.size());
+  CALLGATE_TRY(
+      parts.check(parts.event.direction <= Direction::response && parts.event.kind <= PayloadKind::stream));
+  return EventView(PayloadView{parts.event, content});
 }
 
 Result<EventView> parse_event(Bytes bytes) {
   if (event_size(bytes) != bytes.size() || bytes.empty()) {
     return make_error("event_size", "the size of an event makes no sense");
   }
-  EventHeader header{};
-  std::memcpy(&header, bytes.data(), sizeof(header));
-  switch (header.type) {
+  const EventType type = event_type(bytes);
+  switch (type) {
     case EventType::session_opened:
       return parse_session_opened(bytes);
     case EventType::call_opened:
@@ -179,7 +191,7 @@ Result<EventView> parse_event(Bytes bytes) {
       break;
   }
   return make_error("event_unknown",
-                    fmt::format("an event of the unknown type {}", static_cast<unsigned>(header.type)));
+                    fmt::format("an event of the unknown type {}", static_cast<unsigned>(type)));
 }
 
 }  // namespace callgate::record

@@ -44,11 +44,17 @@ struct SessionClosedView {
 using EventView = std::variant<SessionOpened, CallOpenedView, CallUpstreamView, CallClientView, PayloadView,
                                CallClosedView, SessionClosedView, Gap, CallDecidedView>;
 
-// The size of the event at the start of `bytes`, 0 where there is no whole one.
+// The size of the event at the start of `bytes`, 0 where there is no whole one. Each of these two looks at
+// what it tells once, so it holds even where `bytes` is being changed.
 [[nodiscard]] std::size_t event_size(Bytes bytes);
+// The type of an event; `bytes` is at least a header.
+[[nodiscard]] EventType event_type(Bytes bytes);
 
 // The event that fills `bytes` exactly. Errors: event_unknown (type), event_size, event_text (over its
 // limit), event_value (a value that has no meaning).
 [[nodiscard]] Result<EventView> parse_event(Bytes bytes);
+// The same for an event of type payload, whose bytes may be changed at any time: they are not looked at, and
+// the fixed part is a copy.
+[[nodiscard]] Result<EventView> parse_payload(Bytes bytes);
 
 }  // namespace callgate::record

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 namespace callgate::record {
 namespace {
@@ -113,9 +114,46 @@ bool EventWriter::call_client(CallClient event, const CallClientText& text) {
   return write(ring_, event, EventType::call_client, name, versions, protocols);
 }
 
+std::span<std::uint8_t> EventWriter::lend(std::size_t size) {
+  lent_ = {};
+  const std::size_t needed = sizeof(Payload) + size;
+  // Where it does not fit before the end of the ring, that end stays empty.
+  if (size < smallest_piece || needed > ring_.free_space() || ring_.room() < headroom_ + 2 * needed)
+    return {};
+  std::uint8_t* const place = ring_.reserve(needed);
+  if (place == nullptr) return {};
+  lent_ = {place + sizeof(Payload), size};
+  lent_as_ = ring_.reservations();
+  return lent_;
+}
+
+bool EventWriter::is_lent(Bytes bytes) const {
+  const std::less_equal<> before;
+  return !lent_.empty() && before(lent_.data(), bytes.data()) &&
+         before(bytes.data(), lent_.data() + lent_.size() - 1);
+}
+
+std::size_t EventWriter::write_lent(Payload event, Bytes bytes) {
+  const bool lost = bytes.data() != lent_.data() || ring_.reservations() != lent_as_;
+  std::uint8_t* const place = lent_.data() - sizeof(Payload);
+  lent_ = {};
+  if (lost) return 0;
+  const std::size_t content = sizeof(Payload) + bytes.size();
+  const std::size_t size = (content + 7U) & ~std::size_t{7};
+  event.payload_size = static_cast<std::uint32_t>(bytes.size());
+  event.header.size = static_cast<std::uint32_t>(size);
+  event.header.type = EventType::payload;
+  std::memcpy(place, &event, sizeof(Payload));
+  std::memset(place + content, 0, size - content);
+  ring_.shrink(size);
+  ring_.commit();
+  return bytes.size();
+}
+
 std::size_t EventWriter::payload(Payload event, Bytes bytes) {
   std::size_t taken = 0;
   event.header.flags = 0;
+  if (is_lent(bytes)) return write_lent(event, bytes);
   while (taken < bytes.size()) {
     const std::size_t room = ring_.room();
     const std::size_t left = bytes.size() - taken;

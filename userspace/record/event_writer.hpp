@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string_view>
 
 #include "base/bytes.hpp"
@@ -65,8 +66,12 @@ class EventWriter {
   [[nodiscard]] bool call_decided(CallDecided event, const CallDecidedText& text);
   [[nodiscard]] bool call_upstream(CallUpstream event, const CallUpstreamText& text);
   [[nodiscard]] bool call_client(CallClient event, const CallClientText& text);
+  // Space in the ring for up to `size` bytes of payload that are still to come, so that payload() need not
+  // copy them; nothing where that does not pay, or the ring is too full. The next event of any kind takes the
+  // space, and what is in it then is lost.
+  [[nodiscard]] std::span<std::uint8_t> lend(std::size_t size);
   // Writes as much of `bytes` as there is room for, in several events if need be, and returns how much that
-  // was.
+  // was. Bytes in the space of lend() must be its first ones; where it is lost, nothing is written.
   [[nodiscard]] std::size_t payload(Payload event, Bytes bytes);
   [[nodiscard]] bool call_closed(CallClosed event, const ErrorText& error);
   [[nodiscard]] bool session_closed(SessionClosed event, const ErrorText& error);
@@ -76,8 +81,13 @@ class EventWriter {
   [[nodiscard]] bool has_room(std::size_t payload = 0);
 
  private:
+  [[nodiscard]] bool is_lent(Bytes bytes) const;
+  [[nodiscard]] std::size_t write_lent(Payload event, Bytes bytes);
+
   RingWriter& ring_;
   std::size_t headroom_;
+  std::span<std::uint8_t> lent_;
+  std::uint64_t lent_as_ = 0;  // which reservation of the ring's
 };
 
 }  // namespace callgate::record

@@ -56,12 +56,6 @@ std::string pointer_bytes(std::uint64_t pointer) {
   return {reinterpret_cast<const char*>(&pointer), sizeof(pointer)};
 }
 
-void add_record(const RecordPosition& position, v1::Record& record, RecordSink& sink) {
-  record.set_journal_batch(position.batch);
-  record.set_journal_index(position.index);
-  sink.add_record(record);
-}
-
 }  // namespace
 
 RecordBuilder::RecordBuilder(const BuilderLimits& limits) : limits_(limits) {}
@@ -75,25 +69,41 @@ RecordBuilder::Applied RecordBuilder::apply(RingOwner owner, Bytes events, std::
     ring->owner = owner;
   }
   Applied applied;
+  apply_events(*ring, events, batch, directory, sink, applied);
+  hand_over(sink);
+  return applied;
+}
+
+void RecordBuilder::apply_events(Ring& ring, Bytes events, std::uint64_t batch, WorkloadDirectory& directory,
+                                 RecordSink& sink, Applied& applied) {
   for (RecordPosition position{batch, 0}; applied.bytes < events.size(); ++position.index) {
     const Bytes rest = events.subspan(applied.bytes);
     const std::size_t size = event_size(rest);
     if (size == 0) {
       applied.error = make_error("event_size", "the size of an event makes no sense");
-      return applied;
+      return;
     }
-    if (const auto outcome = apply_event(*ring, rest.first(size), position, directory, sink); !outcome) {
+    if (const auto outcome = apply_event(ring, rest.first(size), position, directory, sink); !outcome) {
       applied.error = outcome.error();
-      return applied;
+      return;
     }
     applied.bytes += size;
   }
-  return applied;
+}
+
+// Payload stays in the ring, where its writer can change it; the sizes and texts of everything else must not
+// change any more once they are checked.
+Result<EventView> RecordBuilder::read_event(Bytes event) {
+  if (event_type(event) == EventType::payload) return parse_payload(event);
+  copy_.assign(event.begin(), event.end());
+  if (event_type(copy_) == EventType::payload)
+    return make_error("event_unknown", "an event was changed while it was read");
+  return parse_event(copy_);
 }
 
 Result<void> RecordBuilder::apply_event(Ring& ring, Bytes event, RecordPosition& position,
                                         WorkloadDirectory& directory, RecordSink& sink) {
-  const auto parsed = parse_event(event);
+  const auto parsed = read_event(event);
   if (!parsed) return parsed.error();
   if (const auto* payload = std::get_if<PayloadView>(&*parsed)) return add_payload(ring, *payload, sink);
   if (const auto* session = std::get_if<SessionOpened>(&*parsed))
@@ -105,7 +115,7 @@ Result<void> RecordBuilder::apply_event(Ring& ring, Bytes event, RecordPosition&
   if (const auto* closed = std::get_if<CallClosedView>(&*parsed))
     return close_call(ring, *closed, position, sink);
   if (const auto* gap = std::get_if<Gap>(&*parsed)) {
-    note_gap(*gap, directory, position, sink);
+    note_gap(*gap, directory, position);
     return {};
   }
   return close_session(ring, std::get<SessionClosedView>(*parsed), position, sink);
@@ -212,7 +222,7 @@ Result<void> RecordBuilder::add_payload(Ring& ring, const PayloadView& view, Rec
   const bool is_body = view.event.kind == PayloadKind::body || view.event.kind == PayloadKind::stream;
   SaltedDigest& digest = is_body ? direction.body : direction.head;
   if (!digest.started()) digest.start(direction.salt);
-  digest.add(view.bytes);
+  digests_.add(digest, view.bytes);
   if (is_body) direction.body_size += view.bytes.size();
 
   const std::uint64_t room = call.pieces < limits_.pieces ? call.payload_limit - direction.captured : 0;
@@ -246,10 +256,20 @@ void RecordBuilder::forget_call(Ring& ring, std::uint64_t counter) {
   ring.calls.erase(call);
 }
 
-// Makes the record of a call, which is closed with it.
+// Makes the record of a call ready, which is closed with it.
 void RecordBuilder::finish(Ring& ring, std::uint64_t counter, const RecordPosition& position,
                            RecordSink& sink) {
   Call& call = *ring.calls.at(counter);
+  if (const std::uint64_t payload = sink.seal(call.stream); payload != 0)
+    call.record.set_payload_reference(pointer_bytes(payload));
+  if (const auto found = ring.sessions.find(call.session); found != ring.sessions.end())
+    --found->second.open_calls;
+  ready_.push_back({position, &call, {}});
+  forget_call(ring, counter);
+}
+
+void RecordBuilder::hand_over(RecordSink& sink) {
+  digests_.run();
   const auto fill = [](const Direction& direction, v1::Content& content) {
     content.set_hashed_size(direction.body_size);
     content.set_captured_size(direction.captured);
@@ -257,14 +277,17 @@ void RecordBuilder::finish(Ring& ring, std::uint64_t counter, const RecordPositi
     content.set_body_sha256(direction.body.value());
     content.set_head_sha256(direction.head.value());
   };
-  fill(call.request, *call.record.mutable_request());
-  fill(call.response, *call.record.mutable_response());
-  if (const std::uint64_t payload = sink.seal(call.stream); payload != 0)
-    call.record.set_payload_reference(pointer_bytes(payload));
-  if (const auto found = ring.sessions.find(call.session); found != ring.sessions.end())
-    --found->second.open_calls;
-  add_record(position, call.record, sink);
-  forget_call(ring, counter);
+  for (Ready& ready : ready_) {
+    v1::Record& record = ready.call != nullptr ? ready.call->record : ready.own;
+    if (ready.call != nullptr) {
+      fill(ready.call->request, *record.mutable_request());
+      fill(ready.call->response, *record.mutable_response());
+    }
+    record.set_journal_batch(ready.position.batch);
+    record.set_journal_index(ready.position.index);
+    sink.add_record(record);
+  }
+  ready_.clear();
 }
 
 Result<void> RecordBuilder::close_call(Ring& ring, const CallClosedView& view, const RecordPosition& position,
@@ -314,15 +337,14 @@ Result<void> RecordBuilder::close_session(Ring& ring, const SessionClosedView& v
     record.set_kind(v1::Record::KIND_FLOW);
     record.set_opened_ns(record.session().opened_ns());
     set_closed(view, record);
-    add_record(position, record, sink);
+    ready_.push_back({position, nullptr, std::move(record)});
   }
   if (session->second.saved) ring.closed_sessions.push_back(id.counter);
   ring.sessions.erase(session);
   return {};
 }
 
-void RecordBuilder::note_gap(const Gap& event, WorkloadDirectory& directory, const RecordPosition& position,
-                             RecordSink& sink) {
+void RecordBuilder::note_gap(const Gap& event, WorkloadDirectory& directory, const RecordPosition& position) {
   v1::Record record;
   record.set_kind(v1::Record::KIND_EVENT);
   record.set_opened_ns(event.header.time_ns);
@@ -337,7 +359,7 @@ void RecordBuilder::note_gap(const Gap& event, WorkloadDirectory& directory, con
   gap.set_lost_calls(event.lost_calls);
   gap.set_count(event.lost_events);
   gap.set_lost_bytes(event.lost_bytes);
-  add_record(position, record, sink);
+  ready_.push_back({position, nullptr, std::move(record)});
 }
 
 // Whole days, so that payload lies in few files; where policies ask for very many different times, fewer
@@ -375,9 +397,10 @@ void RecordBuilder::end_ring(RingOwner owner, std::uint64_t batch, std::uint64_t
     record.set_kind(v1::Record::KIND_FLOW);
     record.set_opened_ns(record.session().opened_ns());
     set_interrupted(time_ns, reason, record);
-    add_record(position, record, sink);
+    ready_.push_back({position, nullptr, std::move(record)});
     ++position.index;
   }
+  hand_over(sink);
   rings_.erase(found);
 }
 

@@ -14,6 +14,7 @@
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "record/event_parse.hpp"
 #include "record/record_sink.hpp"
 #include "record/ring.hpp"
 #include "record/salted_digest.hpp"
@@ -28,14 +29,6 @@ class Record;
 }  // namespace callgate::v1
 
 namespace callgate::record {
-
-struct CallOpenedView;
-struct CallUpstreamView;
-struct CallDecidedView;
-struct CallClientView;
-struct PayloadView;
-struct CallClosedView;
-struct SessionClosedView;
 
 // What one ring may have open; a writer that opens more is broken or hostile. Above what the configuration
 // lets a proxy thread have: a million connections, each with a call, and some thousand observed calls more.
@@ -56,8 +49,9 @@ class RecordBuilder {
     std::optional<Error> error;  // why the next one was not; nothing after it was looked at
   };
   // Applies whole events (as RingReader::read returns them) of the ring of `owner`, which become batch
-  // `batch` of the journal. Errors: those of parse_event, and foreign_id, unknown_session, unknown_call,
-  // duplicate_id, too_many_open.
+  // `batch` of the journal. Their writer may change them at any time: nothing but the bytes of payload is
+  // looked at twice. Payload must stay where it is until take_changes(). Errors: those of parse_event, and
+  // foreign_id, unknown_session, unknown_call, duplicate_id, too_many_open.
   Applied apply(RingOwner owner, Bytes events, std::uint64_t batch, WorkloadDirectory& directory,
                 RecordSink& sink);
 
@@ -90,7 +84,11 @@ class RecordBuilder {
   struct Call;
   struct Session;
   struct Ring;
+  struct Ready;
 
+  void apply_events(Ring& ring, Bytes events, std::uint64_t batch, WorkloadDirectory& directory,
+                    RecordSink& sink, Applied& applied);
+  [[nodiscard]] Result<EventView> read_event(Bytes event);
   Result<void> apply_event(Ring& ring, Bytes event, RecordPosition& position, WorkloadDirectory& directory,
                            RecordSink& sink);
   Result<void> open_session(Ring& ring, const SessionOpened& event, WorkloadDirectory& directory);
@@ -104,14 +102,15 @@ class RecordBuilder {
   // Counters of the calls of a session that are open, in order.
   static std::vector<std::uint64_t> open_calls_of(const Ring& ring, std::uint64_t session);
   // Ends a call without its own end. Its record takes `position`, which moves on.
-  static void interrupt_call(Ring& ring, std::uint64_t counter, std::uint64_t time_ns, const Error& reason,
-                             RecordPosition& position, RecordSink& sink);
-  static void note_gap(const Gap& event, WorkloadDirectory& directory, const RecordPosition& position,
-                       RecordSink& sink);
+  void interrupt_call(Ring& ring, std::uint64_t counter, std::uint64_t time_ns, const Error& reason,
+                      RecordPosition& position, RecordSink& sink);
+  void note_gap(const Gap& event, WorkloadDirectory& directory, const RecordPosition& position);
   [[nodiscard]] std::uint32_t retention_class(std::uint32_t seconds);
   Result<void> close_session(Ring& ring, const SessionClosedView& view, RecordPosition& position,
                              RecordSink& sink);
-  static void finish(Ring& ring, std::uint64_t counter, const RecordPosition& position, RecordSink& sink);
+  void finish(Ring& ring, std::uint64_t counter, const RecordPosition& position, RecordSink& sink);
+  // Gives the records that are ready to the sink, in order, once all digests are up to date.
+  void hand_over(RecordSink& sink);
   [[nodiscard]] static Result<Call*> find_call(Ring& ring, const Id& id);
   static void touch(Ring& ring, std::uint64_t counter, Call& call);
   static void touch(Ring& ring, std::uint64_t counter, Session& session);
@@ -125,6 +124,9 @@ class RecordBuilder {
 
   BuilderLimits limits_;
   SaltSource salts_;
+  DigestQueue digests_;
+  std::vector<Ready> ready_;
+  std::vector<std::uint8_t> copy_;   // of the event that is being looked at
   std::set<std::uint32_t> classes_;  // in days
   std::map<RingOwner, std::unique_ptr<Ring>> rings_;
 };

@@ -1,7 +1,7 @@
 // The recorder of callgated: one thread that empties the rings of all proxy threads into payload store and
 // journal, and one that makes the audit log of it.
 //
-// It polls (every 5 ms while there is work, at once where there is much, every 10 ms otherwise), so that a
+// It polls (every 10 ms, every 5 ms while calls wait for the disk, at once where there is much), so that a
 // call costs no wake-up. A proxy that writes nonsense has its ring ended: what was valid before is kept, its
 // open calls are recorded as interrupted, and the agent is told, which must end that proxy. Where something
 // cannot be written, rings are not released any more, so that they fill up and proxies refuse calls; the
@@ -26,8 +26,8 @@ namespace callgate::record {
 struct RecorderOptions {
   PipelineOptions pipeline;
   std::string ring_directory;  // on tmpfs; rings of earlier generations are adopted from it
-  std::chrono::milliseconds poll_busy{5};
-  std::chrono::milliseconds poll_idle{10};
+  std::chrono::milliseconds poll{10};
+  std::chrono::milliseconds poll_synced{5};       // while calls wait until they are on disk
   std::chrono::milliseconds retry_interval{500};  // after a failure
   // A ring came to its end, on the recorder's thread: without an error where its writer is gone, with one
   // where it wrote nonsense and must be ended. May call back into nothing of the recorder.

@@ -14,9 +14,10 @@
 namespace callgate::record {
 namespace {
 
-constexpr std::size_t buffer_size = 1U << 20U;
+constexpr std::size_t batch_size = 4U << 20U;
 constexpr std::uint64_t look_interval_ns = 1'000'000'000;
 constexpr std::uint64_t suspicion_interval_ns = 20'000'000;
+constexpr std::uint64_t synced_pace_ns = 1'000'000'000;  // so long after the last call that waited
 constexpr int rounds_to_stop = 10'000;
 
 std::string name(RingOwner owner) {
@@ -29,8 +30,7 @@ Error proxy_gone() {
 
 }  // namespace
 
-Recorder::Worker::Worker(RecorderOptions options)
-    : options_(std::move(options)), buffer_(new std::uint8_t[buffer_size]) {}
+Recorder::Worker::Worker(RecorderOptions options) : options_(std::move(options)) {}
 
 Result<std::unique_ptr<Recorder::Worker>> Recorder::Worker::open(RecorderOptions options,
                                                                  WorkloadDirectory& directory) {
@@ -207,9 +207,9 @@ void Recorder::Worker::run() {
     if (stopping_ && (!worked || --rounds_left == 0)) break;
     if (stopping_) continue;
     if (std::exchange(behind_, false) && !state_.failure) continue;
-    const auto wait = state_.failure ? options_.retry_interval
-                      : worked       ? options_.poll_busy
-                                     : options_.poll_idle;
+    const auto wait = state_.failure                                      ? options_.retry_interval
+                      : monotonic_ns() - sync_wanted_ns_ < synced_pace_ns ? options_.poll_synced
+                                                                          : options_.poll;
     wake_.wait_for(lock, wait, [this] {
       return stopping_ || synced_ || !added_.empty() || !closed_.empty() || !asked_events_.empty();
     });
@@ -278,7 +278,7 @@ bool Recorder::Worker::drain(RingOwner owner, Ring& ring) {
     end(owner, ring, *ring.corrupt);
     return true;
   }
-  const auto events = ring.reader.read({buffer_.get(), buffer_size});
+  const auto events = ring.reader.read(batch_size);
   if (!events) {
     ring.corrupt = events.error();
     end(owner, ring, events.error());
@@ -292,7 +292,7 @@ bool Recorder::Worker::drain(RingOwner owner, Ring& ring) {
   ring.corrupt = pipeline_->take(owner, *events, ring.reader.read_position());
   ++state_.batches;
   state_.event_bytes += events->size();
-  if (events->size() >= buffer_size / 2) behind_ = true;
+  if (ring.reader.lag() >= batch_size / 8) behind_ = true;
   in_flight_ = &ring;
   if (!settle()) return true;
   if (ring.corrupt) end(owner, ring, *ring.corrupt);
@@ -352,7 +352,9 @@ void Recorder::Worker::remove_ended() {
 void Recorder::Worker::request_syncs() {
   for (const auto& [owner, ring] : rings_) {
     const std::uint64_t position = std::min(ring.reader.released_position(), ring.reader.sync_wanted());
-    if (position > ring.synced) pipeline_->log().request_sync(owner, position);
+    if (position <= ring.synced) continue;
+    pipeline_->log().request_sync(owner, position);
+    sync_wanted_ns_ = monotonic_ns();
   }
 }
 

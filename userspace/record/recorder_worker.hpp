@@ -78,7 +78,6 @@ class Recorder::Worker {
   // The thread's own.
   std::map<RingOwner, Ring> rings_;
   Ring* in_flight_ = nullptr;  // whose events are pending in the pipeline
-  std::unique_ptr<std::uint8_t[]> buffer_;
   std::deque<EventRequest> events_;
   bool behind_ = false;  // a ring held so much that the next look at it must not wait
   RecorderStatus state_;
@@ -89,7 +88,8 @@ class Recorder::Worker {
   std::vector<std::pair<RingOwner, RingReader>> added_;
   std::vector<RingOwner> closed_;
   std::vector<EventRequest> asked_events_;
-  bool synced_ = false;  // the log's thread put something on disk
+  std::uint64_t sync_wanted_ns_ = 0;  // when somebody last did
+  bool synced_ = false;               // the log's thread put something on disk
   std::vector<RingOwner> known_;
   RecorderStatus status_;
   std::thread thread_;

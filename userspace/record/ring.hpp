@@ -1,17 +1,17 @@
 // A ring of events between one proxy thread and callgated: one writer, one reader, in a file on tmpfs.
 //
-// The writer maps the file. The reader does not: it reads and writes the file with system calls, so that a
-// hostile writer that truncates the file or scribbles over it causes an error and never a signal. The reader
-// keeps its own position in its own memory, bounds the writer's, and copies an event out before anything
-// looks at it. The ring outlives both processes: what a dead proxy wrote is still there for the next
-// callgated.
+// Both map the file; payload goes from there to where it is stored without being copied. The reader believes
+// nothing: it keeps its own position in its own memory, bounds the writer's, and whoever takes an event
+// apart copies it first, all but the bytes of payload. What the writer must not be able to do is make the
+// file shorter, which would end the reader by a signal: it closes the file once it is mapped (and its system
+// call filter knows no call that would do it). The ring outlives both processes: what a dead proxy wrote is
+// still there for the next callgated.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -51,14 +51,18 @@ struct RingOwner {
 // The writing end. Belongs to one thread. Never blocks.
 class RingWriter {
  public:
-  // Maps the ring; `fd` stays the caller's (who keeps it open: it holds the lock). Error ring_corrupt where
-  // it is no ring.
+  // Maps the ring; `fd` stays the caller's, who need not keep it open: the mapping holds the lock, too. Error
+  // ring_corrupt where it is no ring.
   [[nodiscard]] static Result<RingWriter> map(int fd);
 
   // Space for an event of `size` bytes (header included), or nullptr while the ring is too full or where the
   // size is over max_event_size() or under a header's. Event sizes are rounded up to 8. Nothing is visible to
   // the reader before commit().
   [[nodiscard]] std::uint8_t* reserve(std::size_t size);
+  // Makes the space reserved last smaller, to what its event turned out to need.
+  void shrink(std::size_t size);
+  // How often space was reserved so far: whether the space reserved last is still the same.
+  [[nodiscard]] std::uint64_t reservations() const;
   // Publishes the event in the space reserved last, whose header.size (set by the caller) is the rounded
   // size.
   void commit();
@@ -98,11 +102,10 @@ class RingReader {
   // ring_corrupt where the ring cannot hold that position any more.
   [[nodiscard]] Result<void> seek(std::uint64_t position);
 
-  // Copies as many whole events as there are and as fit into `buffer` (at least max_event_size bytes), and
-  // returns that part of it; padding is left out. A ring whose positions or sizes make no sense is an error
-  // (ring_corrupt): its writer is broken or hostile, and must be ended. What was returned before such an
-  // error stays valid.
-  [[nodiscard]] Result<Bytes> read(std::span<std::uint8_t> buffer);
+  // The whole events that come next, up to `most` bytes of them (at least max_event_size), where they lie in
+  // the ring: valid until release() or rewind(), and open to the writer's changes. A ring whose positions or
+  // sizes make no sense is an error (ring_corrupt): its writer is broken or hostile, and must be ended.
+  [[nodiscard]] Result<Bytes> read(std::size_t most);
   // Frees the space of everything read so far, once it is safe in the journal.
   [[nodiscard]] Result<void> release();
   // Forgets what was read since the last release(): the next read() returns it again.
@@ -125,10 +128,16 @@ class RingReader {
 
  private:
   RingReader() = default;
+  struct Unmap {
+    std::size_t size;
+    void operator()(const std::uint8_t* memory) const;
+  };
   [[nodiscard]] Result<std::uint64_t> written() const;
-  [[nodiscard]] Result<void> copy(std::uint64_t position, std::span<std::uint8_t> to) const;
+  [[nodiscard]] Result<void> map();
+  [[nodiscard]] Result<void> check_size() const;
 
   Fd fd_;
+  std::unique_ptr<const std::uint8_t, Unmap> memory_;  // from the first read() on
   RingOwner owner_;
   std::size_t capacity_ = 0;
   std::uint64_t released_ = 0;

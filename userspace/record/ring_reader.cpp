@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cerrno>
 #include <charconv>
@@ -6,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/clock.hpp"
@@ -56,14 +58,18 @@ struct Scan {
   const char* damage = nullptr;  // what is wrong with what follows
 };
 
+static_assert(offsetof(EventHeader, size) == 0 && offsetof(EventHeader, type) == 4 &&
+              std::endian::native == std::endian::little);
+
 // Looks at the sizes of the events in `piece`, which starts `to_end` bytes before the end of the ring.
 Scan scan_events(Bytes piece, std::size_t to_end, std::size_t largest) {
   Scan scan;
   while (piece.size() - scan.events >= 8) {
-    std::uint32_t size = 0;
-    EventType type{};
-    std::memcpy(&size, &piece[scan.events], sizeof(size));
-    std::memcpy(&type, &piece[scan.events + offsetof(EventHeader, type)], sizeof(type));
+    std::uint64_t start = 0;  // looked at once: it may be changing
+    std::memcpy(&start, &piece[scan.events], sizeof(start));
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    const auto size = static_cast<std::uint32_t>(start);
+    const auto type = static_cast<EventType>(start >> 32U);
     const std::size_t left = to_end - scan.events;
     if (type == EventType::padding) {
       if (size != left) {
@@ -120,6 +126,10 @@ Result<RingReader> RingReader::open(Fd fd) {
   return reader;
 }
 
+void RingReader::Unmap::operator()(const std::uint8_t* memory) const {
+  ::munmap(const_cast<std::uint8_t*>(memory), size);
+}
+
 std::string ring_name(RingOwner owner) {
   return fmt::format("ring-{}-{}", owner.generation, owner.thread);
 }
@@ -155,19 +165,32 @@ Result<std::uint64_t> RingReader::written() const {
     if (position.value < read_ || position.value - released_ > capacity_ || position.value % 8 != 0) {
       return corrupt("the position of the ring's writer makes no sense");
     }
+    std::atomic_thread_fence(std::memory_order_acquire);
     return position.value;
   }
   return make_error("ring_inconsistent", "the position of the ring's writer is being changed");
 }
 
-Result<void> RingReader::copy(std::uint64_t position, std::span<std::uint8_t> to) const {
-  const auto start = static_cast<std::size_t>(position & (capacity_ - 1));
-  return read_exactly(fd_.get(), to.data(), to.size(), ring_header_size + start);
+Result<void> RingReader::map() {
+  if (memory_) return {};
+  const std::size_t size = ring_header_size + capacity_;
+  void* const memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED | MAP_POPULATE, fd_.get(), 0);
+  if (memory == MAP_FAILED) return system_error("map a ring", errno);
+  memory_ = {static_cast<const std::uint8_t*>(memory), Unmap{size}};
+  return {};
 }
 
-Result<Bytes> RingReader::read(std::span<std::uint8_t> buffer) {
-  if (buffer.size() < max_event_size)
-    return make_error("buffer_too_small", "a ring is read with a larger buffer");
+// Nobody should have cut the file. Where somebody did, this is better told than by a signal.
+Result<void> RingReader::check_size() const {
+  struct stat status {};
+  if (::fstat(fd_.get(), &status) != 0) return system_error("look at a ring", errno);
+  if (static_cast<std::uint64_t>(status.st_size) >= ring_header_size + capacity_) return {};
+  return corrupt("the file of the ring was truncated");
+}
+
+Result<Bytes> RingReader::read(std::size_t most) {
+  CALLGATE_TRY(check_size());
+  CALLGATE_TRY(map());
   const auto end = written();
   if (!end) {
     if (end.error().code != "ring_inconsistent") return end.error();
@@ -180,32 +203,22 @@ Result<Bytes> RingReader::read(std::span<std::uint8_t> buffer) {
   }
   inconsistent_since_ns_ = 0;
 
-  // One piece up to the end of the ring, then one from its beginning: events never wrap around.
-  std::size_t filled = 0;
+  const std::size_t largest = std::min(capacity_ / 2, max_event_size);
+  // Twice where the ring goes on at its beginning: events never wrap around.
   while (read_ < *end) {
-    const std::size_t to_end = capacity_ - static_cast<std::size_t>(read_ & (capacity_ - 1));
-    const std::size_t room = std::min(buffer.size() - filled, to_end);
-    const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(*end - read_, room));
-    if (piece == 0) break;
-    CALLGATE_TRY(copy(read_, buffer.subspan(filled, piece)));
-    const Scan scan =
-        scan_events(buffer.subspan(filled, piece), to_end, std::min(capacity_ / 2, max_event_size));
-    filled += scan.events;
-    read_ += scan.events;
-    if (scan.damage == nullptr && scan.padding > *end - read_)
-      return corrupt("padding reaches past what was written");
-    if (scan.damage != nullptr) {
-      // What came before the damage is returned first; the next call finds the damage again.
-      if (filled > 0) break;
-      return corrupt(scan.damage);
-    }
-    read_ += scan.padding;
-    if (scan.padding == 0 && scan.events < piece) {
-      if (piece < room && filled == 0) return corrupt("an event reaches past what was written");
-      break;
-    }
+    const auto start = static_cast<std::size_t>(read_ & (capacity_ - 1));
+    const std::size_t to_end = capacity_ - start;
+    const std::size_t room = std::min(std::max(most, max_event_size), to_end);
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(*end - read_, room));
+    const Bytes piece(memory_.get() + ring_header_size + start, size);
+    const Scan scan = scan_events(piece, to_end, largest);
+    if (scan.events == 0 && scan.damage != nullptr) return corrupt(scan.damage);
+    if (scan.padding > *end - read_ - scan.events) return corrupt("padding reaches past what was written");
+    if (scan.events == 0 && scan.padding == 0) return corrupt("an event reaches past what was written");
+    read_ += scan.events + scan.padding;
+    if (scan.events > 0) return piece.first(scan.events);
   }
-  return Bytes(buffer.data(), filled);
+  return Bytes();
 }
 
 Result<void> RingReader::release() {

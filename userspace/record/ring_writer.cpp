@@ -87,6 +87,8 @@ struct RingWriter::Mapping {
   std::uint64_t written = 0;
   std::uint64_t released = 0;
   std::uint64_t synced = 0;
+  std::uint64_t reservations = 0;
+  std::uint64_t reserved_begin = 0;
   std::uint64_t reserved_end = 0;  // position after the space reserved last; equals `written` without one
 
   Mapping() = default;
@@ -159,8 +161,19 @@ std::uint8_t* RingWriter::reserve(std::size_t size) {
     std::memcpy(place, &padding, sizeof(padding));
     place = ring.events;
   }
-  ring.reserved_end = ring.written + skipped + needed;
+  ++ring.reservations;
+  ring.reserved_begin = ring.written + skipped;
+  ring.reserved_end = ring.reserved_begin + needed;
   return place;
+}
+
+void RingWriter::shrink(std::size_t size) {
+  Mapping& ring = *mapping_;
+  ring.reserved_end = std::min(ring.reserved_end, ring.reserved_begin + rounded(size));
+}
+
+std::uint64_t RingWriter::reservations() const {
+  return mapping_->reservations;
 }
 
 void RingWriter::commit() {

@@ -3,11 +3,14 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "record/salted_digest.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
 #include <openssl/rand.h>
 #include <openssl/sha.h>
+
+#include "base/sha256_pair.hpp"
 
 namespace callgate::record {
 namespace {
@@ -64,6 +67,105 @@ bool SaltedDigest::load(std::string_view state) {
   // What a damaged state must never do is make SHA256_Update write outside of its block.
   const SHA256_CTX& context = context_of(context_);
   return context.num < SHA256_CBLOCK && context.md_len == SHA256_DIGEST_LENGTH;
+}
+
+// The digest that one half of the pair works on.
+class DigestQueue::Lane {
+ public:
+  Lane(const DigestQueue& queue, std::size_t& next_chain) : queue_(queue), next_chain_(next_chain) {}
+
+  // Gets to where whole blocks come next; false where nothing is left.
+  bool find_blocks() {
+    for (;;) {
+      if (bytes_.empty() && !next_piece()) return false;
+      const std::size_t begun = context_->num;
+      if (begun == 0 && bytes_.size() >= sha256_block_size) return true;
+      update(begun == 0 ? bytes_.size() : std::min(bytes_.size(), sha256_block_size - begun));
+    }
+  }
+  // What is left, alone.
+  void finish() {
+    do {
+      update(bytes_.size());
+    } while (next_piece());
+  }
+
+  [[nodiscard]] std::size_t blocks() const { return bytes_.size() / sha256_block_size; }
+  [[nodiscard]] Sha256Lane lane() { return {context_->h, bytes_.data()}; }
+  // Notes that the next `count` blocks are in the state.
+  void pass(std::size_t count) {
+    const std::size_t size = count * sha256_block_size;
+    const std::uint64_t bits = (std::uint64_t{context_->Nh} << 32U | context_->Nl) + std::uint64_t{size} * 8;
+    context_->Nl = static_cast<SHA_LONG>(bits);
+    context_->Nh = static_cast<SHA_LONG>(bits >> 32U);
+    bytes_ = bytes_.subspan(size);
+  }
+
+ private:
+  bool next_piece() {
+    if (piece_ == 0) {
+      if (next_chain_ == queue_.chains_.size()) return false;
+      const Chain& chain = queue_.chains_[next_chain_++];
+      context_ = &context_of(chain.digest->context_);
+      piece_ = chain.first;
+    }
+    const Piece& piece = queue_.pieces_[piece_ - 1];
+    bytes_ = piece.bytes;
+    piece_ = piece.next;
+    return true;
+  }
+  void update(std::size_t size) {
+    ::SHA256_Update(context_, bytes_.data(), size);
+    bytes_ = bytes_.subspan(size);
+  }
+
+  const DigestQueue& queue_;
+  std::size_t& next_chain_;
+  SHA256_CTX* context_ = nullptr;
+  Bytes bytes_;
+  std::uint32_t piece_ = 0;
+};
+
+DigestQueue::DigestQueue() : pairs_(has_sha256_pair()) {}
+
+void DigestQueue::add(SaltedDigest& digest, Bytes bytes) {
+  pieces_.push_back({bytes, 0});
+  const auto piece = static_cast<std::uint32_t>(pieces_.size());
+  if (digest.chain_ == 0) {
+    chains_.push_back({&digest, piece, piece, bytes.size()});
+    digest.chain_ = static_cast<std::uint32_t>(chains_.size());
+    return;
+  }
+  Chain& chain = chains_[digest.chain_ - 1];
+  pieces_[chain.last - 1].next = piece;
+  chain.last = piece;
+  chain.size += bytes.size();
+}
+
+void DigestQueue::run() {
+  // The longest first, so that no long one is left alone at the end.
+  std::sort(chains_.begin(), chains_.end(), [](const Chain& a, const Chain& b) { return a.size > b.size; });
+  std::size_t next_chain = 0;
+  Lane first(*this, next_chain);
+  Lane second(*this, next_chain);
+  bool more = first.find_blocks();
+  while (more && pairs_ && second.find_blocks()) {
+    const std::size_t count = std::min(first.blocks(), second.blocks());
+    sha256_pair(first.lane(), second.lane(), count);
+    first.pass(count);
+    second.pass(count);
+    more = first.find_blocks();
+  }
+  // `second` has nothing left, or `first` has not.
+  if (more) {
+    first.finish();
+  } else if (second.find_blocks()) {
+    second.finish();
+  }
+  for (const Chain& chain : chains_)
+    chain.digest->chain_ = 0;
+  pieces_.clear();
+  chains_.clear();
 }
 
 }  // namespace callgate::record

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.hpp"
 
@@ -36,9 +37,39 @@ class SaltedDigest {
   [[nodiscard]] bool load(std::string_view state);
 
  private:
+  friend class DigestQueue;
+
   // As SHA256_CTX of OpenSSL; checked in the .cpp.
   alignas(8) std::array<std::uint8_t, 112> context_{};
+  std::uint32_t chain_ = 0;  // of the queue, from 1
   bool started_ = false;
+};
+
+// Bytes that are to be added to digests, gathered until run() adds them two digests at a time, which costs
+// little more than one. Digests and bytes must stay where they are until then. One thread.
+class DigestQueue {
+ public:
+  DigestQueue();
+  void add(SaltedDigest& digest, Bytes bytes);
+  void run();
+
+ private:
+  // All that is to be added to one digest, in order.
+  struct Piece {
+    Bytes bytes;
+    std::uint32_t next;  // 0: none; from 1
+  };
+  struct Chain {
+    SaltedDigest* digest;
+    std::uint32_t first;
+    std::uint32_t last;
+    std::size_t size;
+  };
+  class Lane;
+
+  const bool pairs_;
+  std::vector<Piece> pieces_;
+  std::vector<Chain> chains_;
 };
 
 }  // namespace callgate::record

@@ -203,5 +203,32 @@ TEST_CASE("interim responses are told from the final one") {
   CHECK_FALSE(head.interim());
 }
 
+TEST_CASE("What is still to come is told where it is content and nothing else") {
+  ResponseReader reader{Limits{}};
+  reader.expect("GET");
+  const std::string head = ok("Content-Length: 10");
+  CHECK(reader.content_left() == 0);
+  CHECK(reader.step(head).event == Event::head);
+  CHECK(reader.content_left() == 10);
+  CHECK(reader.step("abcd").event == Event::body);
+  CHECK(reader.content_left() == 6);
+  CHECK(reader.step("efghijHTTP/1.1").consumed == 6);
+  CHECK(reader.content_left() == 0);
+  CHECK(reader.step("").event == Event::end);
+  CHECK(reader.content_left() == 0);
+
+  for (const std::string fields : {"Transfer-Encoding: chunked", "Server: until it closes"}) {
+    ResponseReader other{Limits{}};
+    other.expect("GET");
+    CHECK(other.step(ok(fields)).event == Event::head);
+    CHECK(other.step("5\r\nab").event == Event::body);
+    CHECK(other.content_left() == 0);
+  }
+  ResponseReader none{Limits{}};
+  none.expect("HEAD");
+  CHECK(none.step(head).event == Event::head);
+  CHECK(none.content_left() == 0);
+}
+
 }  // namespace
 }  // namespace callgate::http1

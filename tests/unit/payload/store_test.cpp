@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -30,6 +31,31 @@ TEST_CASE("What a call carried is read back, whole and in parts") {
   CHECK(store.read(stream, Direction::response, Kind::trailers).value().empty());
   CHECK(store.read(query_of(stream)).value() ==
         "POST / HTTP/1.1\r\n\r\n" + request + "HTTP/1.1 200 OK\r\n\r\n" + response);
+}
+
+TEST_CASE("A call that does not compress is looked at again now and then") {
+  const TemporaryDirectory directory;
+  const Store store(directory / "payload");
+  Stream stream = stream_of(1, 2);
+  std::string whole;
+  const auto stored = [&](const std::string& bytes) {
+    Piece piece = request_body;
+    piece.offset = whole.size();
+    store.writer->add(stream, piece, as_bytes(bytes));
+    store.writer->seal(stream);
+    const std::uint64_t size = store.writer->pending();
+    REQUIRE(store.writer->commit().has_value());
+    whole += bytes;
+    return size;
+  };
+  CHECK(stored(noise(50'000)) > 50'000);
+  CHECK(stored(json(50'000)) > 50'000);  // passed over
+  std::uint64_t least = 50'000;
+  for (int block = 0; block < 8; ++block)
+    least = std::min(least, stored(json(50'000)));
+  CHECK(least < 20'000);
+  CHECK(stored(json(50'000)) < 20'000);
+  CHECK(store.read(query_of(stream)).value() == whole);
 }
 
 TEST_CASE("A call without payload has none") {

@@ -188,10 +188,9 @@ void add(Records& records, const std::uint8_t* bytes, record::EventType type) {
 Records read_records(const std::string& ring_path) {
   auto reader = record::RingReader::open(Fd(::open(ring_path.c_str(), O_RDWR | O_CLOEXEC)));
   REQUIRE(reader.has_value());
-  std::vector<std::uint8_t> buffer(record::max_event_size * 4);
   Records records;
   for (;;) {
-    const auto events = reader->read(buffer);
+    const auto events = reader->read(record::max_event_size);
     REQUIRE(events.has_value());
     if (events->empty()) return records;
     for (std::size_t place = 0; place < events->size();) {
@@ -218,9 +217,8 @@ Records read_closed_records(const std::string& ring_path) {
 void empty_ring(const std::string& ring_path) {
   auto reader = record::RingReader::open(Fd(::open(ring_path.c_str(), O_RDWR | O_CLOEXEC)));
   REQUIRE(reader.has_value());
-  std::vector<std::uint8_t> buffer(record::max_event_size * 4);
   for (;;) {
-    const auto events = reader->read(buffer);
+    const auto events = reader->read(record::max_event_size);
     REQUIRE(events.has_value());
     if (events->empty()) break;
   }

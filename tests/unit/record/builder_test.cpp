@@ -1,3 +1,6 @@
+#include <random>
+#include <vector>
+
 #include <catch2/catch.hpp>
 
 #include "record/salted_digest.hpp"
@@ -26,6 +29,39 @@ TEST_CASE("A digest that is stored and taken up again ends as one that was not")
   SaltedDigest damaged;
   CHECK_FALSE(damaged.load("short"));
   CHECK_FALSE(damaged.load(std::string(112, '\xff')));
+}
+
+TEST_CASE("Digests that are brought up to date together end as each would alone") {
+  std::mt19937 random(11);
+  std::vector<std::uint8_t> bytes(100'000);
+  for (std::uint8_t& byte : bytes)
+    byte = static_cast<std::uint8_t>(random());
+  for (const std::size_t count : {1U, 2U, 3U, 9U}) {
+    DigestQueue queue;
+    std::vector<SaltedDigest> together(count);
+    std::vector<SaltedDigest> alone(count);
+    SaltSource salts;
+    for (std::size_t at = 0; at < count; ++at) {
+      const Salt salt = salts.next();
+      together[at].start(salt);
+      alone[at].start(salt);
+    }
+    for (int batch = 0; batch < 20; ++batch) {
+      for (int piece = 0; piece < 12; ++piece) {
+        const std::size_t which = random() % count;
+        // From nothing over the border of a block to many blocks.
+        const std::size_t size = random() % 3 == 0 ? random() % 20'000 : random() % 140;
+        const Bytes part(bytes.data() + random() % (bytes.size() - size), size);
+        queue.add(together[which], part);
+        alone[which].add(part);
+      }
+      queue.run();
+      for (std::size_t at = 0; at < count; ++at) {
+        REQUIRE(together[at].value() == alone[at].value());
+        REQUIRE(together[at].save() == alone[at].save());
+      }
+    }
+  }
 }
 
 TEST_CASE("Text that is not UTF-8 is made so") {

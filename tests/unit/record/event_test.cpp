@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -21,7 +22,7 @@ struct Loop {
         RingReader::open(Fd(::open((directory / "ring").c_str(), O_RDWR | O_CLOEXEC))).value());
   }
   std::vector<std::uint8_t> take() {
-    const Bytes bytes = reader->read(buffer).value();
+    const Bytes bytes = reader->read(max_event_size).value();
     REQUIRE(reader->release().has_value());
     return {bytes.begin(), bytes.end()};
   }
@@ -31,7 +32,6 @@ struct Loop {
   std::unique_ptr<RingWriter> writer;
   std::unique_ptr<EventWriter> events;
   std::unique_ptr<RingReader> reader;
-  std::vector<std::uint8_t> buffer = std::vector<std::uint8_t>(max_event_size);
 };
 
 const Id call{1, 2, 4};
@@ -161,6 +161,56 @@ TEST_CASE("Payload of every size around the alignment comes out whole") {
     const auto bytes = loop.take();
     const auto parsed = parse_event(bytes).value();
     CHECK(as_text(std::get<PayloadView>(parsed).bytes) == text);
+  }
+}
+
+TEST_CASE("Payload that was received where it is recorded is not copied, and never mixed up") {
+  Loop loop;
+  const auto received = [&loop](std::size_t size, char mark) {
+    const auto place = loop.events->lend(size);
+    std::fill(place.begin(), place.end(), static_cast<std::uint8_t>(mark));
+    return place;
+  };
+  SECTION("less came than there was room for") {
+    for (const std::size_t size : {std::size_t{8000}, std::size_t{7999}, std::size_t{1}}) {
+      const auto place = received(8000, 'a');
+      REQUIRE(place.size() == 8000);
+      CHECK(loop.events->payload(Payload{}, place.first(size)) == size);
+      // The next event begins right behind it.
+      CHECK(loop.events->payload(Payload{}, as_bytes("next")) == 4);
+      const auto bytes = loop.take();
+      const std::size_t first = event_size(bytes);
+      CHECK(first < sizeof(Payload) + size + 8);
+      const auto one = parse_event(Bytes(bytes).first(first)).value();
+      CHECK(as_text(std::get<PayloadView>(one).bytes) == std::string(size, 'a'));
+      const auto two = parse_event(Bytes(bytes).subspan(first)).value();
+      CHECK(as_text(std::get<PayloadView>(two).bytes) == "next");
+    }
+  }
+  SECTION("nothing came, and something else was recorded") {
+    REQUIRE(received(8000, 'a').size() == 8000);
+    CHECK(loop.events->payload(Payload{}, as_bytes("other")) == 5);
+    const auto parsed_bytes = loop.take();
+    CHECK(as_text(std::get<PayloadView>(parse_event(parsed_bytes).value()).bytes) == "other");
+  }
+  SECTION("another event took the space: what was in it must not pass for what came") {
+    const auto place = received(8000, 'a');
+    REQUIRE(loop.events->call_closed(CallClosed{}, {}));
+    CHECK(loop.events->payload(Payload{}, place) == 0);
+    const auto bytes = loop.take();
+    CHECK(bytes.size() == event_size(bytes));
+  }
+  SECTION("only its first bytes can be recorded in place") {
+    const auto place = received(8000, 'a');
+    CHECK(loop.events->payload(Payload{}, place.subspan(1)) == 0);
+    CHECK(loop.take().empty());
+  }
+  SECTION("not for a little, and not where the ring is too full") {
+    CHECK(loop.events->lend(100).empty());
+    CHECK(loop.events->lend(1U << 20U).empty());
+    CHECK(loop.events->payload(Payload{}, std::vector<std::uint8_t>(32U << 10U)) == 32U << 10U);
+    CHECK(loop.events->lend(20'000).empty());
+    CHECK_FALSE(loop.events->lend(5'000).empty());
   }
 }
 

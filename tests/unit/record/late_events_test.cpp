@@ -26,7 +26,7 @@ struct Building {
   RecordBuilder::Applied apply() {
     auto reader =
         RingReader::open(Fd(::open((directory / ring_name({1, 0})).c_str(), O_RDWR | O_CLOEXEC))).value();
-    const Bytes events = reader.read(buffer).value();
+    const Bytes events = reader.read(max_event_size).value();
     REQUIRE(reader.release().has_value());
     return builder.apply({1, 0}, events, ++batch, names, sink);
   }
@@ -36,7 +36,6 @@ struct Building {
   test::Names names;
   Kept sink;
   RecordBuilder builder{BuilderLimits{}};
-  std::vector<std::uint8_t> buffer = std::vector<std::uint8_t>(max_event_size);
   std::uint64_t batch = 0;
 };
 

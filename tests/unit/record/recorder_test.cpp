@@ -470,7 +470,7 @@ TEST_CASE(
     if (child == 0) {
       RecorderOptions options = bench.options();
       options.pipeline.journal.segment_size = 256U << 10U;
-      options.poll_busy = std::chrono::milliseconds(0);
+      options.poll = std::chrono::milliseconds(0);
       const auto recorder = Recorder::start(options, bench.names);
       if (!recorder) std::_Exit(1);
       for (;;)

@@ -19,6 +19,8 @@ class BodyReader {
   [[nodiscard]] Step step(std::string_view input);
   // The connection ended: Event::end where the content is complete, else Event::invalid.
   [[nodiscard]] Step close();
+  // How many of the bytes that come next are content and nothing else; 0 where that is not known.
+  [[nodiscard]] std::uint64_t content_left() const { return state_ == State::length ? remaining_ : 0; }
   [[nodiscard]] const std::vector<Field>& trailers() const { return trailers_; }
   [[nodiscard]] const Problem& problem() const { return *problem_; }
 

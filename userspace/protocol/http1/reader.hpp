@@ -123,6 +123,8 @@ class ResponseReader {
   // The peer closed: ends a body that is framed by that (Event::end), else Event::invalid (truncated).
   [[nodiscard]] Step close();
   [[nodiscard]] const ResponseHead& head() const;
+  // How many of the bytes that come next are content and nothing else; 0 where that is not known.
+  [[nodiscard]] std::uint64_t content_left() const;
   [[nodiscard]] const std::vector<Field>& trailers() const;
   [[nodiscard]] const Problem& error() const;
 

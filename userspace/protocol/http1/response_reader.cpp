@@ -223,6 +223,10 @@ Step ResponseReader::close() {
 const ResponseHead& ResponseReader::head() const {
   return state_->head;
 }
+std::uint64_t ResponseReader::content_left() const {
+  return state_->part == State::Part::body ? state_->body.content_left() : 0;
+}
+
 const std::vector<Field>& ResponseReader::trailers() const {
   return state_->body.trailers();
 }
