@@ -7,16 +7,38 @@
 
 namespace callgate::proxy {
 
+namespace {
+
+// The part of the time that a silent caller has, after which its target is dialled: a caller that speaks
+// first has spoken by then, nearly always.
+constexpr Nanoseconds ahead_part = 8;
+
+}  // namespace
+
+Detection::Detection(Session& session) : session_(session), context_(session.context()) {}
+
 void Detection::step() {
   if (!begun_) {
     begun_ = true;
-    session_.refresh();
+    begin();
     if (is_opaque(session_)) {
       session_.hand_over(std::make_unique<OpaqueConversation>(session_, false));
       return;
     }
-    session_.set_deadline(session_.accepted_at() + context_.settings.detect_timeout);
   }
+  if (read_caller() && ahead_ != nullptr) look_ahead();
+}
+
+void Detection::begin() {
+  session_.refresh();
+  const OpaqueTarget target = find_opaque_target(session_);
+  // What is counted is counted once it is known what it is.
+  may_go_ahead_ = target.allowed() && target.decision.limits.empty();
+  const Nanoseconds silence = context_.settings.detect_timeout;
+  session_.set_deadline(session_.accepted_at() + (may_go_ahead_ ? silence / ahead_part : silence));
+}
+
+bool Detection::read_caller() {
   Input& input = session_.input();
   for (;;) {
     if (!input.empty()) {
@@ -25,37 +47,76 @@ void Detection::step() {
         session_.set_deadline(first_byte_at_ + context_.settings.head_timeout);
         // It is judged by the policies of now.
         if (session_.refresh()) {
+          drop_ahead();
           session_.change_conversation();
-          return;
+          return false;
         }
       }
       if (const FirstBytes kind = classify(input.bytes()); kind != FirstBytes::undecided) {
         found(kind);
-        return;
+        return false;
       }
     }
     Stream& client = session_.client();
-    if (!client.readable()) return;
+    if (!client.readable()) return true;
     const IoResult result = input.receive(client, context_.buffer());
-    if (result.status == IoStatus::want_read) return;
+    if (result.status == IoStatus::want_read) return true;
     if (result.status != IoStatus::ok) {
       caller_closed();
-      return;
+      return false;
     }
   }
 }
 
+void Detection::look_ahead() {
+  session_.input().keep();
+  switch (ahead_->step_ahead()) {
+    case OpaqueConversation::Ahead::waiting:
+      break;
+    case OpaqueConversation::Ahead::target_spoke:
+      if (!session_.input().empty()) break;  // the caller has begun, and will be told by what it says
+      ahead_->take_over(false);
+      session_.hand_over(std::move(ahead_));
+      return;
+    case OpaqueConversation::Ahead::given_up:
+      break;  // told once it is clear that the flow is opaque
+  }
+  const Nanoseconds deadline = first_byte_at_ != 0 ? first_byte_at_ + context_.settings.head_timeout
+                               : waited_           ? session_.accepted_at() + context_.settings.head_timeout
+                                         : session_.accepted_at() + context_.settings.detect_timeout;
+  session_.set_deadline(deadline);
+}
+
+void Detection::drop_ahead() {
+  if (ahead_ == nullptr) return;
+  ahead_->give_way();
+  ahead_.reset();
+}
+
 void Detection::policy_changed() {
-  if (session_.refresh()) session_.change_conversation();
+  if (session_.refresh()) {
+    drop_ahead();
+    session_.change_conversation();
+    return;
+  }
+  if (ahead_ == nullptr) return;
+  ahead_->policy_changed();
+  if (ahead_->given_up()) ahead_.reset();
+}
+
+void Detection::abandon(std::string_view code, std::string_view detail) {
+  if (ahead_ != nullptr) ahead_->abandon(code, detail);
 }
 
 void Detection::found(FirstBytes kind) {
   if (kind == FirstBytes::no_space && hand_over_opaque(When::allowed, false)) return;
   if (kind == FirstBytes::http1 || kind == FirstBytes::no_space) {
+    drop_ahead();
     session_.hand_over(std::make_unique<HttpConversation>(session_, first_byte_at_));
     return;
   }
   if (kind == FirstBytes::tls) {
+    drop_ahead();
     session_.hand_over(std::make_unique<TlsConversation>(session_, first_byte_at_));
     return;
   }
@@ -67,11 +128,18 @@ bool Detection::hand_over_opaque(When when, bool caller_ended) {
   const OpaqueTarget target = find_opaque_target(session_);
   const bool allowed = target.decision.verdict == policy::Verdict::allow;
   if (!allowed && (when == When::allowed || !target.named)) return false;
+  if (ahead_ != nullptr && allowed) {
+    ahead_->take_over(caller_ended);
+    session_.hand_over(std::move(ahead_));
+    return true;
+  }
+  drop_ahead();
   session_.hand_over(std::make_unique<OpaqueConversation>(session_, caller_ended));
   return true;
 }
 
 void Detection::refuse(FirstBytes kind) {
+  drop_ahead();
   ++context_.counters.calls_refused;
   const std::string_view answer = refusal_bytes(kind);
   // A fresh connection takes these few bytes, or is gone; both end the same.
@@ -82,8 +150,10 @@ void Detection::refuse(FirstBytes kind) {
 void Detection::caller_closed() {
   if (session_.input().empty()) {
     // Somebody only looked whether the port answers.
+    drop_ahead();
     session_.finish(record::Outcome::completed, {}, {});
   } else if (!hand_over_opaque(When::allowed, true)) {
+    drop_ahead();
     session_.finish(record::Outcome::caller_aborted, "request_truncated",
                     "the caller closed in the middle of a head");
   }
@@ -92,12 +162,21 @@ void Detection::caller_closed() {
 void Detection::expire() {
   const Nanoseconds head_deadline =
       (first_byte_at_ != 0 ? first_byte_at_ : session_.accepted_at()) + context_.settings.head_timeout;
+  if (may_go_ahead_) {
+    may_go_ahead_ = false;
+    if (session_.input().empty()) {
+      ahead_ = std::make_unique<OpaqueConversation>(session_, false);
+      look_ahead();
+      return;
+    }
+  }
   if (!waited_) {
     waited_ = true;
     if (hand_over_opaque(When::allowed, false)) return;
     session_.set_deadline(head_deadline);
     if (context_.clock.now() < head_deadline) return;
   }
+  drop_ahead();
   if (!session_.input().empty()) {
     // Its own deadline, which is over, has it answered in HTTP.
     session_.hand_over(std::make_unique<HttpConversation>(session_, first_byte_at_));
@@ -109,7 +188,9 @@ void Detection::expire() {
 }
 
 void Detection::drain() {
-  if (session_.input().empty() && !context_.keep_idle) session_.finish(record::Outcome::completed, {}, {});
+  if (!session_.input().empty() || context_.keep_idle) return;
+  drop_ahead();
+  session_.finish(record::Outcome::completed, {}, {});
 }
 
 }  // namespace callgate::proxy

@@ -68,9 +68,9 @@ void FlowCall::give_up() {
   session_.finish(ending_.outcome, ending_.code, ending_.detail, ending_.reset);
 }
 
-void FlowCall::interrupt(std::string_view code, std::string_view detail) {
+void FlowCall::close(record::Outcome outcome, std::string_view code, std::string_view detail) {
   if (!record_.recorded() || ending_set_) return;
-  end_.outcome = record::Outcome::interrupted;
+  end_.outcome = outcome;
   end_.code = code;
   end_.detail = detail;
   (void)record_.close(end_);

@@ -47,7 +47,11 @@ class FlowCall {
   // the call.
   void give_up();
   // Ends the call's record as interrupted, without waiting.
-  void interrupt(std::string_view code, std::string_view detail);
+  void interrupt(std::string_view code, std::string_view detail) {
+    close(record::Outcome::interrupted, code, detail);
+  }
+  // Ends the call's record, and not the flow, without waiting.
+  void close(record::Outcome outcome, std::string_view code, std::string_view detail);
 
  private:
   Session& session_;

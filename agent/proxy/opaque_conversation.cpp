@@ -13,6 +13,10 @@ OpaqueConversation::OpaqueConversation(Session& session, bool caller_ended)
       caller_ended_(caller_ended) {}
 
 void OpaqueConversation::step() {
+  if (given_up_) {
+    session_.finish(given_up_->outcome, given_up_->code, given_up_->detail, given_up_->reset);
+    return;
+  }
   if (call_.ending()) {
     call_.finish();
     return;
@@ -30,10 +34,47 @@ void OpaqueConversation::step() {
     case Phase::proved:
       record_upstream();
       break;
+    case Phase::listening:
+      begin_relay();
+      break;
     case Phase::relaying:
       relay();
       break;
   }
+}
+
+OpaqueConversation::Ahead OpaqueConversation::step_ahead() {
+  ahead_ = true;
+  if (!given_up_ && phase_ != Phase::listening) step();
+  if (!given_up_ && phase_ == Phase::listening) listen();
+  if (given_up_) return Ahead::given_up;
+  return from_target_.empty() ? Ahead::waiting : Ahead::target_spoke;
+}
+
+void OpaqueConversation::listen() {
+  if (!from_target_.empty() || !upstream_->stream->readable()) return;
+  switch (from_target_.receive(*upstream_->stream, context_.buffer()).status) {
+    case IoStatus::ok:
+      from_target_.keep();
+      return;
+    case IoStatus::want_read:
+    case IoStatus::want_write:
+      return;
+    case IoStatus::closed:
+    case IoStatus::failed:
+      break;
+  }
+  end({record::Outcome::failed, "upstream_closed", "the target closed the connection before anybody spoke",
+       true});
+}
+
+void OpaqueConversation::take_over(bool caller_ended) {
+  ahead_ = false;
+  caller_ended_ = caller_ended;
+}
+
+void OpaqueConversation::give_way() {
+  end({record::Outcome::completed, {}, {}, false});
 }
 
 void OpaqueConversation::open() {
@@ -108,9 +149,16 @@ void OpaqueConversation::connect() {
 
 void OpaqueConversation::record_upstream() {
   if (!call_.recorded(call_.record().upstream(upstream_->facts()))) return;
+  phase_ = Phase::listening;
+  if (!ahead_) begin_relay();
+}
+
+void OpaqueConversation::begin_relay() {
   phase_ = Phase::relaying;
   tunnel_.emplace(session_, call_.record(), *upstream_->stream, call_.facts(), call_.limits(),
                   Tunnel::Payload::recorded, caller_ended_);
+  tunnel_->begin_with(from_target_.bytes());
+  from_target_.clear();
   relay();
 }
 
@@ -129,7 +177,13 @@ void OpaqueConversation::end(const Tunnel::Ending& ending) {
   connector_.cancel();
   if (upstream_ != nullptr && ending.reset) upstream_->stream->reset_on_close();
   upstream_ = nullptr;
-  call_.end(ending);
+  if (!ahead_) {
+    call_.end(ending);
+    return;
+  }
+  if (given_up_) return;
+  given_up_ = ending;
+  call_.close(ending.outcome, ending.code, ending.detail);
 }
 
 void OpaqueConversation::expire() {
@@ -148,6 +202,8 @@ void OpaqueConversation::expire() {
     case Phase::connecting:
       connector_.expire();
       refuse(Failure(connector_.failure()));
+      return;
+    case Phase::listening:
       return;
     case Phase::relaying:
       if (tunnel_->deadline() == 0 || context_.clock.now() < tunnel_->deadline()) return;

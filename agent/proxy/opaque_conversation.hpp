@@ -28,12 +28,23 @@ class OpaqueConversation final : public Conversation {
   void policy_changed() override;
   void abandon(std::string_view code, std::string_view detail) override;
 
+  // While nobody knows yet whether the flow is opaque: makes the call and its connection, on which nothing is
+  // sent, and listens whether the target speaks first. Ends no flow: what goes wrong ends in given_up.
+  enum class Ahead : std::uint8_t { waiting, target_spoke, given_up };
+  [[nodiscard]] Ahead step_ahead();
+  [[nodiscard]] bool given_up() const { return given_up_.has_value(); }
+  // The flow is opaque, and this its conversation from now on, which ends it where it was given up.
+  void take_over(bool caller_ended);
+  // It is not: the connection has carried nothing, and its call ends.
+  void give_way();
+
  private:
   enum class Phase : std::uint8_t {
     opening,     // waits for space to record the call
     syncing,     // waits for that record to be on disk
     connecting,  // has no connection to the target yet
     proved,      // has one that is not recorded yet
+    listening,   // has one, and carries nothing yet
     relaying,
   };
 
@@ -41,7 +52,9 @@ class OpaqueConversation final : public Conversation {
   void sync();
   void connect();
   void record_upstream();
+  void begin_relay();
   void relay();
+  void listen();
   void end(const Tunnel::Ending& ending);
   void refuse(const Failure& failure);
   [[nodiscard]] std::string denial(const OpaqueTarget& target) const;
@@ -54,8 +67,11 @@ class OpaqueConversation final : public Conversation {
   Connector connector_;
   std::unique_ptr<UpstreamConnection> upstream_;
   std::optional<Tunnel> tunnel_;
+  Input from_target_;  // what it said first
   Phase phase_ = Phase::opening;
-  const bool caller_ended_;
+  bool caller_ended_;
+  bool ahead_ = false;  // not the flow's conversation yet
+  std::optional<Tunnel::Ending> given_up_;
 };
 
 }  // namespace callgate::proxy

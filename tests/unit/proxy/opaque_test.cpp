@@ -78,6 +78,89 @@ TEST_CASE("a target may speak first where a policy allows opaque flows") {
   CHECK(bed.only_call().stream[1] == "220 welcome\r\n");
 }
 
+TEST_CASE("a target that speaks first is heard long before its silent caller counts as opaque") {
+  NodeOptions options;
+  options.limits.set_detect_timeout(16'000);  // longer than anybody here waits for anything
+  Bed bed(options, policy(plaintext, allowed));
+  Peer caller = bed.call();
+  Peer target = bed.target.accept();
+  target.send("220 welcome\r\n");
+  CHECK(caller.read_until("\r\n") == "220 welcome\r\n");
+  caller.send("EHLO me\r\n");
+  CHECK(target.read_until("\r\n") == "EHLO me\r\n");
+  caller.close();
+  CHECK(target.read_to_end().empty());
+  target.close();
+  const RecordedCall call = bed.only_call();
+  CHECK(call.stream[1] == "220 welcome\r\n");
+  CHECK(call.stream[0] == "EHLO me\r\n");
+  CHECK(call.upstreams == 1);
+}
+
+TEST_CASE("what was connected ahead carries nothing where the caller speaks HTTP after all") {
+  NodeOptions options;
+  options.limits.set_detect_timeout(400);
+  options.limits.set_head_timeout(20'000);
+  Bed bed(options, policy(plaintext,
+                          "[{name: wire, functions: [\"tcp:connect\"], action: allow}, "
+                          "{name: web, functions: [\"http:GET /open\"], action: allow}]"));
+  Peer caller = bed.call();
+  Peer ahead = bed.target.accept();
+  caller.send(get("/open"));
+  CHECK(ahead.read_to_end().empty());
+  Peer target = bed.target.accept();
+  target.read_until("\r\n\r\n");
+  target.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  CHECK(caller.read_response().find("HTTP/1.1 200 ") == 0);
+  caller.close();
+  const Records records = bed.records();
+  REQUIRE(records.calls.size() == 2);
+  CHECK(records.calls[0].function == "tcp:connect");
+  CHECK(records.calls[0].outcome == record::Outcome::completed);
+  CHECK(records.calls[0].stream[0].empty());
+  CHECK(records.calls[1].function == "http:GET target.test/open");
+  CHECK(records.calls[1].outcome == record::Outcome::completed);
+}
+
+TEST_CASE("a caller that breaks its silence with opaque bytes goes on over what was connected ahead") {
+  NodeOptions options;
+  options.limits.set_detect_timeout(4'000);
+  options.limits.set_head_timeout(20'000);
+  Bed bed(options, policy(plaintext, allowed));
+  Peer caller = bed.call();
+  Peer target = bed.target.accept();
+  caller.send(binary);
+  CHECK(target.read_exactly(binary.size()) == binary);
+  target.send("answer");
+  CHECK(caller.read_exactly(6) == "answer");
+  caller.close();
+  CHECK(target.read_to_end().empty());
+  target.close();
+  CHECK(bed.only_call().upstreams == 1);
+}
+
+TEST_CASE("a target that cannot be reached ahead fails the flow once it is opaque, with one record") {
+  NodeOptions options;
+  options.limits.set_detect_timeout(200);
+  // It demands TLS, which its target does not speak.
+  Bed bed(options, policy("[{host: target.test}]", allowed));
+  Peer caller = bed.call();
+  Peer target = bed.target.accept();
+  target.send("no TLS here");
+  CHECK(caller.ends_with_reset());
+  CHECK(bed.only_call().code == "tls_not_spoken");
+}
+
+TEST_CASE("nothing is connected ahead where policies allow no opaque flow") {
+  NodeOptions options;
+  options.limits.set_detect_timeout(80);
+  options.limits.set_head_timeout(500);
+  Bed bed(options, plaintext_policy());
+  Peer caller = bed.call();
+  (void)caller.ends_with_reset();
+  CHECK_FALSE(bed.target.has_connection());
+}
+
 TEST_CASE("a port that is named opaque is not looked into") {
   Bed bed;
   bed.node.set_policy(opaque_port(bed));
@@ -93,7 +176,9 @@ TEST_CASE("a port that is named opaque is not looked into") {
 }
 
 TEST_CASE("HTTP to a target of which only opaque flows are allowed is judged as HTTP") {
-  Bed bed({}, policy(plaintext, allowed));
+  NodeOptions options;
+  options.limits.set_detect_timeout(16'000);
+  Bed bed(options, policy(plaintext, allowed));
   Peer caller = bed.call();
   caller.send(get("/"));
   CHECK(caller.read_response().find("HTTP/1.1 403 ") == 0);
