@@ -6,7 +6,7 @@
 //
 //   DURABLE_ROOT    the directory
 //   DURABLE_COPY    where the copy is: files/<inode>, and tree/ with symbolic links to them
-//   DURABLE_DELAY_MS   each sync takes that long, as on a slow disk
+//   DURABLE_DELAY_MS   each sync and each write takes that long, as on a slow disk
 //   DURABLE_FAIL    while this file exists, each sync fails with EIO
 //
 // Each file of the copy is replaced at once, so that it is whole whenever the program is killed.
@@ -20,6 +20,7 @@
 
 #include <dlfcn.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace {
@@ -98,6 +99,21 @@ void note(int fd) {
   }
 }
 
+void delay() {
+  const std::string time = variable("DURABLE_DELAY_MS");
+  if (!time.empty()) ::usleep(static_cast<useconds_t>(std::stoul(time) * 1000));
+}
+
+// Pipes, sockets and the log are as fast as ever.
+void delay_write(int fd) {
+  if (!variable("DURABLE_DELAY_MS").empty() && !inside(path_of(fd)).empty()) delay();
+}
+
+template <typename Function>
+Function original(const char* name) {
+  return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
+}
+
 int sync_with(const char* function, int fd) {
   const std::string fail = variable("DURABLE_FAIL");
   if (!inside(path_of(fd)).empty()) {
@@ -105,11 +121,9 @@ int sync_with(const char* function, int fd) {
       errno = EIO;
       return -1;
     }
-    const std::string delay = variable("DURABLE_DELAY_MS");
-    if (!delay.empty()) ::usleep(static_cast<useconds_t>(std::stoul(delay) * 1000));
+    delay();
   }
-  const auto original = reinterpret_cast<Sync>(::dlsym(RTLD_NEXT, function));
-  const int result = original(fd);
+  const int result = original<Sync>(function)(fd);
   if (result == 0) note(fd);
   return result;
 }
@@ -121,4 +135,16 @@ extern "C" int fsync(int fd) {
 }
 extern "C" int fdatasync(int fd) {
   return sync_with("fdatasync", fd);
+}
+extern "C" ssize_t write(int fd, const void* bytes, size_t size) {
+  delay_write(fd);
+  return original<ssize_t (*)(int, const void*, size_t)>("write")(fd, bytes, size);
+}
+extern "C" ssize_t writev(int fd, const iovec* parts, int count) {
+  delay_write(fd);
+  return original<ssize_t (*)(int, const iovec*, int)>("writev")(fd, parts, count);
+}
+extern "C" ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
+  delay_write(fd);
+  return original<ssize_t (*)(int, const void*, size_t, off_t)>("pwrite")(fd, bytes, size, offset);
 }
