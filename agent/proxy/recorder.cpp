@@ -7,7 +7,7 @@
 namespace callgate::proxy {
 namespace {
 
-constexpr std::size_t largest_piece = 128U << 10U;
+constexpr std::size_t largest_piece = 192U << 10U;
 
 std::uint32_t microseconds_since(Nanoseconds opened, Nanoseconds at) {
   if (at == 0 || at < opened) return 0;

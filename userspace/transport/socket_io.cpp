@@ -11,7 +11,7 @@
 namespace callgate::transport {
 
 struct ThreadBuffers {
-  std::array<std::uint8_t, 131072> input;
+  std::array<std::uint8_t, 196608> input;
   std::size_t input_begin = 0;
   std::size_t input_end = 0;
   SocketIo* input_owner = nullptr;
