@@ -31,11 +31,15 @@ void Detection::step() {
 
 void Detection::begin() {
   session_.refresh();
-  const OpaqueTarget target = find_opaque_target(session_);
-  // What is counted is counted once it is known what it is.
-  may_go_ahead_ = target.allowed() && target.decision.limits.empty();
+  may_go_ahead_ = can_go_ahead();
   const Nanoseconds silence = context_.settings.detect_timeout;
   session_.set_deadline(session_.accepted_at() + (may_go_ahead_ ? silence / ahead_part : silence));
+}
+
+bool Detection::can_go_ahead() const {
+  const OpaqueTarget target = find_opaque_target(session_);
+  // What is counted is counted once it is known what it is.
+  return target.allowed() && target.decision.limits.empty();
 }
 
 bool Detection::read_caller() {
@@ -80,6 +84,9 @@ void Detection::look_ahead() {
       return;
     case OpaqueConversation::Ahead::given_up:
       break;  // told once it is clear that the flow is opaque
+    case OpaqueConversation::Ahead::withdrawn:
+      ahead_.reset();
+      break;
   }
   const Nanoseconds deadline = first_byte_at_ != 0 ? first_byte_at_ + context_.settings.head_timeout
                                : waited_           ? session_.accepted_at() + context_.settings.head_timeout
@@ -99,9 +106,7 @@ void Detection::policy_changed() {
     session_.change_conversation();
     return;
   }
-  if (ahead_ == nullptr) return;
-  ahead_->policy_changed();
-  if (ahead_->given_up()) ahead_.reset();
+  drop_ahead();
 }
 
 void Detection::abandon(std::string_view code, std::string_view detail) {
@@ -164,7 +169,7 @@ void Detection::expire() {
       (first_byte_at_ != 0 ? first_byte_at_ : session_.accepted_at()) + context_.settings.head_timeout;
   if (may_go_ahead_) {
     may_go_ahead_ = false;
-    if (session_.input().empty()) {
+    if (session_.input().empty() && can_go_ahead()) {
       ahead_ = std::make_unique<OpaqueConversation>(session_, false);
       look_ahead();
       return;

@@ -31,6 +31,7 @@ class Detection final : public Conversation {
   void begin();
   // False once the flow is handed over, or has ended.
   [[nodiscard]] bool read_caller();
+  [[nodiscard]] bool can_go_ahead() const;
   void look_ahead();
   void drop_ahead();
   // These end in handing the flow over, or in its end.

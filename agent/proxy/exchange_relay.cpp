@@ -159,9 +159,11 @@ bool Exchange::receive_response(Content& content, bool& complete) {
   Stream& target = *upstream_->stream;
   std::span<std::uint8_t> place = context_.buffer();
   if (answer_.empty()) {
-    // Where nothing but content can come, it comes to where it is recorded.
+    // Where nothing but content can come, it comes to where it is recorded. One more byte is asked for: what
+    // nobody asked the target for must show, so that the connection is not used again.
+    const std::uint64_t left = responses_.content_left();
     const auto size =
-        static_cast<std::size_t>(std::min<std::uint64_t>(place.size(), responses_.content_left()));
+        left == 0 ? 0 : static_cast<std::size_t>(std::min<std::uint64_t>(place.size(), left + 1));
     if (const auto lent = record_.lend(size); !lent.empty()) place = lent;
   }
   const IoResult result = answer_.receive(target, place);

@@ -13,8 +13,8 @@ OpaqueConversation::OpaqueConversation(Session& session, bool caller_ended)
       caller_ended_(caller_ended) {}
 
 void OpaqueConversation::step() {
-  if (given_up_) {
-    session_.finish(given_up_->outcome, given_up_->code, given_up_->detail, given_up_->reset);
+  if (given_up_ && !call_.ending()) {
+    call_.end(Tunnel::Ending(*given_up_));
     return;
   }
   if (call_.ending()) {
@@ -47,6 +47,7 @@ OpaqueConversation::Ahead OpaqueConversation::step_ahead() {
   ahead_ = true;
   if (!given_up_ && phase_ != Phase::listening) step();
   if (!given_up_ && phase_ == Phase::listening) listen();
+  if (withdrawn_) return Ahead::withdrawn;
   if (given_up_) return Ahead::given_up;
   return from_target_.empty() ? Ahead::waiting : Ahead::target_spoke;
 }
@@ -61,11 +62,15 @@ void OpaqueConversation::listen() {
     case IoStatus::want_write:
       return;
     case IoStatus::closed:
+      // Its end was read here, where nobody can pass it on: a connection that is made later has one, too.
+      withdrawn_ = true;
+      give_way();
+      return;
     case IoStatus::failed:
       break;
   }
-  end({record::Outcome::failed, "upstream_closed", "the target closed the connection before anybody spoke",
-       true});
+  const Error& error = upstream_->stream->error();
+  end({record::Outcome::failed, error.code, error.message, true});
 }
 
 void OpaqueConversation::take_over(bool caller_ended) {

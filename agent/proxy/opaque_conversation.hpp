@@ -30,9 +30,8 @@ class OpaqueConversation final : public Conversation {
 
   // While nobody knows yet whether the flow is opaque: makes the call and its connection, on which nothing is
   // sent, and listens whether the target speaks first. Ends no flow: what goes wrong ends in given_up.
-  enum class Ahead : std::uint8_t { waiting, target_spoke, given_up };
+  enum class Ahead : std::uint8_t { waiting, target_spoke, given_up, withdrawn };
   [[nodiscard]] Ahead step_ahead();
-  [[nodiscard]] bool given_up() const { return given_up_.has_value(); }
   // The flow is opaque, and this its conversation from now on, which ends it where it was given up.
   void take_over(bool caller_ended);
   // It is not: the connection has carried nothing, and its call ends.
@@ -70,7 +69,8 @@ class OpaqueConversation final : public Conversation {
   Input from_target_;  // what it said first
   Phase phase_ = Phase::opening;
   bool caller_ended_;
-  bool ahead_ = false;  // not the flow's conversation yet
+  bool ahead_ = false;      // not the flow's conversation yet
+  bool withdrawn_ = false;  // as if it had never been
   std::optional<Tunnel::Ending> given_up_;
 };
 

@@ -26,7 +26,7 @@ constexpr std::array allowed = {
     SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(close), SCMP_SYS(epoll_wait),
     SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(timerfd_settime), SCMP_SYS(poll), SCMP_SYS(fstat),
     // memory
-    SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(brk),
+    SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk),
     // threads, time, chance
     SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep),
     SCMP_SYS(gettimeofday), SCMP_SYS(getrandom), SCMP_SYS(gettid), SCMP_SYS(getpid),
@@ -100,8 +100,9 @@ class Filter {
   }
 
  private:
-  // Memory may never become code.
+  // Memory may never become code, nor be taken from under who else has it mapped.
   void add_memory() {
+    add(SCMP_ACT_ALLOW, SCMP_SYS(madvise), compare(2, SCMP_CMP_NE, MADV_REMOVE));
     add(SCMP_ACT_ALLOW, SCMP_SYS(mmap), compare(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     add(SCMP_ACT_ALLOW, SCMP_SYS(mprotect), compare(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
   }

@@ -82,6 +82,25 @@ TEST_CASE("a stale pooled connection is replaced once for what may be made twice
   CHECK_FALSE(bed.target.has_connection());
 }
 
+TEST_CASE("what a target sends after its answer is nobody's answer, however the answer came") {
+  const std::string body(GENERATE(10U, 4096U, 8000U, 40'000U, 300'000U), 'b');
+  Bed bed;
+  Peer caller = bed.call();
+  caller.send(get("/one"));
+  Peer target = bed.target.accept();
+  target.read_until("\r\n\r\n");
+  target.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n");
+  // What follows comes when the head is read already.
+  caller.read_until("\r\n\r\n");
+  target.send(body + "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad");
+  CHECK(caller.read_exactly(body.size()) == body);
+  caller.send(get("/two"));
+  Peer fresh = bed.target.accept();
+  fresh.read_until("\r\n\r\n");
+  fresh.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood");
+  CHECK(caller.read_response().find("good") != std::string::npos);
+}
+
 TEST_CASE("a pooled connection that the target closes, or speaks on unasked, is not used again") {
   for (const bool speaks : {false, true}) {
     Bed bed;

@@ -151,6 +151,26 @@ TEST_CASE("a target that cannot be reached ahead fails the flow once it is opaqu
   CHECK(bed.only_call().code == "tls_not_spoken");
 }
 
+TEST_CASE("a target that ends its half before anybody speaks still hears its caller") {
+  NodeOptions options;
+  options.limits.set_detect_timeout(400);
+  Bed bed(options, policy(plaintext, allowed));
+  Peer caller = bed.call();
+  Peer ahead = bed.target.accept();
+  ahead.end_output();
+  CHECK(ahead.read_to_end().empty());  // it was withdrawn
+  caller.send(binary);
+  Peer target = bed.target.accept();
+  target.end_output();
+  CHECK(target.read_exactly(binary.size()) == binary);
+  CHECK(caller.read_to_end().empty());
+  caller.send("and more");
+  CHECK(target.read_exactly(8) == "and more");
+  caller.close();
+  target.close();
+  (void)bed.records();
+}
+
 TEST_CASE("nothing is connected ahead where policies allow no opaque flow") {
   NodeOptions options;
   options.limits.set_detect_timeout(80);

@@ -104,6 +104,10 @@ TEST_CASE("what only an intruder would try ends a confined process") {
         }) == -SIGSYS);
   CHECK(confined([] { return static_cast<int>(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)); }) == -SIGSYS);
   CHECK(confined([] { return static_cast<int>(::syscall(SYS_io_uring_setup, 1, nullptr)); }) == -SIGSYS);
+  // What a ring's reader has mapped.
+  CHECK(confined([] { return ::madvise(nullptr, 0, MADV_DONTNEED); }) == 0);
+  CHECK(confined([] { return ::madvise(nullptr, 0, MADV_REMOVE); }) == -SIGSYS);
+  CHECK(confined([] { return ::ftruncate(0, 0); }) == -SIGSYS);
   CHECK(confined([] { return static_cast<int>(::process_vm_readv(1, nullptr, 0, nullptr, 0, 0)); }) ==
         -SIGSYS);
   CHECK(confined([] { return ::kill(::getppid(), SIGTERM); }) == -SIGSYS);
