@@ -88,10 +88,9 @@ void Detection::look_ahead() {
       ahead_.reset();
       break;
   }
-  const Nanoseconds deadline = first_byte_at_ != 0 ? first_byte_at_ + context_.settings.head_timeout
-                               : waited_           ? session_.accepted_at() + context_.settings.head_timeout
-                                         : session_.accepted_at() + context_.settings.detect_timeout;
-  session_.set_deadline(deadline);
+  const bool still_silent = first_byte_at_ == 0 && !waited_;
+  session_.set_deadline(still_silent ? session_.accepted_at() + context_.settings.detect_timeout
+                                     : head_deadline());
 }
 
 void Detection::drop_ahead() {
@@ -101,12 +100,8 @@ void Detection::drop_ahead() {
 }
 
 void Detection::policy_changed() {
-  if (session_.refresh()) {
-    drop_ahead();
-    session_.change_conversation();
-    return;
-  }
   drop_ahead();
+  if (session_.refresh()) session_.change_conversation();
 }
 
 void Detection::abandon(std::string_view code, std::string_view detail) {
@@ -164,9 +159,11 @@ void Detection::caller_closed() {
   }
 }
 
+Nanoseconds Detection::head_deadline() const {
+  return (first_byte_at_ != 0 ? first_byte_at_ : session_.accepted_at()) + context_.settings.head_timeout;
+}
+
 void Detection::expire() {
-  const Nanoseconds head_deadline =
-      (first_byte_at_ != 0 ? first_byte_at_ : session_.accepted_at()) + context_.settings.head_timeout;
   if (may_go_ahead_) {
     may_go_ahead_ = false;
     if (session_.input().empty() && can_go_ahead()) {
@@ -178,8 +175,8 @@ void Detection::expire() {
   if (!waited_) {
     waited_ = true;
     if (hand_over_opaque(When::allowed, false)) return;
-    session_.set_deadline(head_deadline);
-    if (context_.clock.now() < head_deadline) return;
+    session_.set_deadline(head_deadline());
+    if (context_.clock.now() < head_deadline()) return;
   }
   drop_ahead();
   if (!session_.input().empty()) {

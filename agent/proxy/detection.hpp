@@ -32,6 +32,7 @@ class Detection final : public Conversation {
   // False once the flow is handed over, or has ended.
   [[nodiscard]] bool read_caller();
   [[nodiscard]] bool can_go_ahead() const;
+  [[nodiscard]] Nanoseconds head_deadline() const;
   void look_ahead();
   void drop_ahead();
   // These end in handing the flow over, or in its end.

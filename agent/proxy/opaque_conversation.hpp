@@ -29,7 +29,8 @@ class OpaqueConversation final : public Conversation {
   void abandon(std::string_view code, std::string_view detail) override;
 
   // While nobody knows yet whether the flow is opaque: makes the call and its connection, on which nothing is
-  // sent, and listens whether the target speaks first. Ends no flow: what goes wrong ends in given_up.
+  // sent, and listens whether the target speaks first. Ends no flow: what goes wrong ends in given_up, or,
+  // where it is as if nothing had been made, in withdrawn.
   enum class Ahead : std::uint8_t { waiting, target_spoke, given_up, withdrawn };
   [[nodiscard]] Ahead step_ahead();
   // The flow is opaque, and this its conversation from now on, which ends it where it was given up.

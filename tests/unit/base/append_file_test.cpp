@@ -103,7 +103,10 @@ TEST_CASE("pieces of any size and place are appended in order, past the page cac
 
 TEST_CASE("what lies right goes past the page cache, where the file system knows how") {
   const test::TemporaryDirectory directory;
-  if (!Fd(::open((directory / "try").c_str(), O_WRONLY | O_CREAT | O_DIRECT | O_CLOEXEC, 0600))) return;
+  if (!Fd(::open((directory / "try").c_str(), O_WRONLY | O_CREAT | O_DIRECT | O_CLOEXEC, 0600))) {
+    WARN("the file system knows no direct writes: not checked");
+    return;
+  }
   auto direct = AppendFile::create(directory / "direct").value();
   auto buffered = AppendFile::create(directory / "buffered").value();
   const Placed head(0, 100, 1);
@@ -114,7 +117,10 @@ TEST_CASE("what lies right goes past the page cache, where the file system knows
     REQUIRE(file->append(pieces).has_value());
   }
   // A file system in memory has everything in the cache.
-  if (cached(direct) == 1.0) return;
+  if (cached(direct) == 1.0) {
+    WARN("the file system lies in memory: not checked");
+    return;
+  }
   CHECK(cached(direct) < 0.1);
   CHECK(cached(buffered) > 0.9);
 }
